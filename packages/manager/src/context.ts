@@ -1,0 +1,154 @@
+import type { DeepReadonly, JsonObject } from "./data.ts";
+import { type ContextDict, readContextDict, writeContextDict } from "./dictionary.ts";
+import { type Entry, expose } from "./rules.ts";
+
+/** The lock on a context, as a snapshot shows it. */
+export interface ContextLock {
+  /** The agent that holds it. */
+  readonly owner: string;
+  /** The revision that granted it: the fencing token, never reused. */
+  readonly token: number;
+}
+
+// Friends of the class, set in its static block; the package uses them and does not export them.
+
+/** The snapshot of an entry. */
+export let wrap: <Data extends object>(entry: Entry) => SharedContext<Data>;
+/** The entry behind a snapshot. */
+export let entryOf: (context: SharedContext<object>) => Entry;
+/** Whether a value is a snapshot made by this package. */
+export let isSnapshot: (value: unknown) => value is SharedContext<object>;
+
+/**
+ * A snapshot: one context as it was at one moment. It never changes; later changes are other snapshots.
+ *
+ * @example
+ * ```ts
+ * const context = manager.create("plan", { step: 1 });
+ * manager.update("plan", { ...context.data, step: 2 }, context);
+ * context.data.step; // still 1
+ * ```
+ */
+export class SharedContext<Data extends object = JsonObject> {
+  readonly #entry: Entry;
+
+  private constructor(entry: Entry) {
+    this.#entry = entry;
+  }
+
+  static {
+    wrap = (entry) => new SharedContext(entry);
+    entryOf = (context) => context.#entry;
+    isSnapshot = (value) => typeof value === "object" && value !== null && #entry in value;
+  }
+
+  /** The id it was created under. */
+  get contextId(): string {
+    return this.#entry.contextId;
+  }
+
+  /** A decimal string: `"1"` at creation, one more with every change of the data. */
+  get version(): string {
+    return this.#entry.version;
+  }
+
+  /** The payload, frozen. To change it, pass a new object to `update`: `{ ...context.data, step: 2 }`. */
+  get data(): DeepReadonly<Data> {
+    return expose(this.#entry) as DeepReadonly<Data>;
+  }
+
+  /** The agent whose lock pauses updates, or `null`. */
+  get lockedBy(): string | null {
+    return this.#entry.lock?.owner ?? null;
+  }
+
+  /** The lock in full where one is set. */
+  get lock(): ContextLock | undefined {
+    const { lock } = this.#entry;
+    return lock === null ? undefined : { owner: lock.owner, token: lock.token };
+  }
+
+  /** When it was created (UTC). A fresh `Date` each time, yours to change. */
+  get createdAt(): Date {
+    return new Date(this.#entry.createdAtMs);
+  }
+
+  /** When its data last changed (UTC). A fresh `Date` each time, yours to change. */
+  get updatedAt(): Date {
+    return new Date(this.#entry.updatedAtMs);
+  }
+
+  /**
+   * The store-wide number of the commit that made this snapshot, locks included; `undefined` when it was
+   * read from a dictionary.
+   */
+  get revision(): number | undefined {
+    return known(this.#entry.revision);
+  }
+
+  /**
+   * The revision at which this context was created: tells it from a later one with the same id. `undefined`
+   * when it was read from a dictionary.
+   */
+  get incarnation(): number | undefined {
+    return known(this.#entry.incarnation);
+  }
+
+  /**
+   * The snake_case dictionary of section 6.20, ready for `JSON.stringify`, and for the Python SDK to read.
+   *
+   * @example
+   * ```ts
+   * const stored = JSON.stringify(context.toDict());
+   * const again = SharedContext.fromDict(JSON.parse(stored));
+   * ```
+   */
+  toDict(): ContextDict<Data> {
+    return writeContextDict(this.#entry) as ContextDict<Data>;
+  }
+
+  /** What `JSON.stringify(context)` writes: `toDict()`. */
+  toJSON(): ContextDict<Data> {
+    return this.toDict();
+  }
+
+  /**
+   * A snapshot from a dictionary, as `toDict()` or the Python SDK writes it. It belongs to no manager, so it
+   * has no revision and no incarnation, and as an expected version it counts by its version alone.
+   *
+   * @param dict - `context_id`, `version` and `data` are required. Times without an offset are UTC, as Python
+   *   writes them; missing ones are now.
+   * @throws {@link ContextError} INVALID naming the field that is wrong.
+   * @example
+   * ```ts
+   * const context = SharedContext.fromDict({ context_id: "plan", version: "3", data: { step: 1 } });
+   * ```
+   */
+  static fromDict<Data extends object = JsonObject>(dict: unknown): SharedContext<Data> {
+    return new SharedContext<Data>(readContextDict(dict, Date.now()));
+  }
+
+  /**
+   * Differs whenever two snapshots do. Assertion libraries see no own properties here and would call any two
+   * snapshots equal, were it not for this tag, which they compare.
+   */
+  get [Symbol.toStringTag](): string {
+    const { contextId, version, revision, incarnation } = this.#entry;
+    const where = revision === 0 ? JSON.stringify(this.toDict()) : `revision ${revision} of ${incarnation}`;
+    return `SharedContext ${JSON.stringify(contextId)} version ${version} ${where}`;
+  }
+}
+
+/** What `console.log` and the REPL of Node, Bun and Deno show. */
+Object.defineProperty(SharedContext.prototype, Symbol.for("nodejs.util.inspect.custom"), {
+  value(this: SharedContext, _depth: number, options: object, inspect: (value: unknown, options: object) => string) {
+    const { contextId, version, data, lockedBy, createdAt, updatedAt, revision, incarnation } = this;
+    const fields = { contextId, version, data, lockedBy, createdAt, updatedAt, revision, incarnation };
+    return `SharedContext ${inspect(fields, options)}`;
+  },
+});
+
+/** Entries read from a dictionary have the revision 0, which no commit gets. */
+function known(revision: number): number | undefined {
+  return revision === 0 ? undefined : revision;
+}

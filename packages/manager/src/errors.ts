@@ -1,0 +1,163 @@
+import { describe } from "./data.ts";
+import type { SharedContext } from "./context.ts";
+
+/** What a `ContextError` of each code carries in `details`. */
+export interface ErrorDetails {
+  /** `create` found a context with this id. */
+  EXISTS: { readonly contextId: string };
+  /** The command needs a context, and there is none with this id. */
+  NOT_FOUND: { readonly contextId: string };
+  /** A lock pauses the update. */
+  LOCKED: { readonly contextId: string; readonly owner: string };
+  /** The context is no longer at the version that the caller read. */
+  CONFLICT: {
+    readonly contextId: string;
+    /** The version that the caller expected. */
+    readonly expected: string;
+    /** The version that the context is at. */
+    readonly version: string;
+    /** The context as it is, so that the caller can decide without another read. */
+    readonly current: SharedContext<object>;
+    /** The context was deleted and created again since the caller's snapshot was taken. */
+    readonly recreated: boolean;
+  };
+  /** An argument, or a part of one, is not what the method takes. */
+  INVALID: {
+    /** The name of the argument. */
+    readonly argument: string;
+    /** JSON Pointer (RFC 6901) to the part that is wrong; `""` is the argument itself. */
+    readonly path: string;
+    readonly expected: string;
+    readonly received: string;
+  };
+}
+
+/** The reason for a refusal, stable across releases: decide on this, never on a message. */
+export type ErrorCode = keyof ErrorDetails;
+
+interface CodeEntry<Code extends ErrorCode> {
+  readonly meaning: string;
+  /** Whether the same intent can succeed later, after a fresh read or a wait. */
+  readonly retryable: boolean;
+  /** The status of an HTTP answer that carries this code. */
+  readonly httpStatus: number;
+  readonly message: (details: ErrorDetails[Code]) => string;
+}
+
+/** Every code once: its meaning, whether a retry can help, its HTTP status, and the sentence a person reads. */
+export const ERROR_CODES: { readonly [Code in ErrorCode]: CodeEntry<Code> } = {
+  EXISTS: {
+    meaning: "A context with this id is there already.",
+    retryable: false,
+    httpStatus: 409,
+    message: ({ contextId }) =>
+      `context ${describe(contextId)} exists already: get it and update it, or delete it first`,
+  },
+  NOT_FOUND: {
+    meaning: "There is no context with this id.",
+    retryable: false,
+    httpStatus: 404,
+    message: ({ contextId }) => `context ${describe(contextId)} does not exist: create it first, or check the id`,
+  },
+  LOCKED: {
+    meaning: "A lock pauses updates of this context.",
+    retryable: true,
+    httpStatus: 423,
+    message: ({ contextId, owner }) =>
+      `context ${describe(contextId)} is locked by ${describe(owner)}: wait until it is unlocked, then get it again`,
+  },
+  CONFLICT: {
+    meaning: "The context has changed since the caller read it.",
+    retryable: true,
+    httpStatus: 412,
+    message: ({ contextId, expected, version, recreated }) =>
+      recreated
+        ? `context ${describe(contextId)} was deleted and created again since version ${describe(expected)} was read: get it and decide again`
+        : `context ${describe(contextId)} is at version ${describe(version)}, not ${describe(expected)}: get it, apply the change to what is there now, and update again`,
+  },
+  INVALID: {
+    meaning: "An argument is not what the method takes.",
+    retryable: false,
+    httpStatus: 400,
+    message: ({ argument, path, expected, received }) =>
+      `${argument}${path === "" ? "" : ` at ${describe(path)}`}: expected ${expected}; received ${received}`,
+  },
+};
+
+interface StackTraceLimit {
+  stackTraceLimit?: number;
+}
+
+/** What V8 and JavaScriptCore start with; any other limit is somebody's choice and stays. */
+const DEFAULT_STACK_FRAMES = 10;
+/** Enough for this package's own frames and the first few of the caller. */
+const SHORT_STACK_FRAMES = 6;
+
+/** Lowers the limit for the error about to be made; the limit to put back, or `undefined` when it was left alone. */
+function shortenStack(): number | undefined {
+  const limit = (Error as StackTraceLimit).stackTraceLimit;
+  if (limit !== DEFAULT_STACK_FRAMES || Object.isFrozen(Error)) return undefined;
+  (Error as StackTraceLimit).stackTraceLimit = SHORT_STACK_FRAMES;
+  return limit;
+}
+
+/**
+ * The one error class: every refusal is a `ContextError` with a `code`.
+ *
+ * All keep a stack; those that contention makes routine, the retryable ones, keep a short one, unless you
+ * have set `Error.stackTraceLimit` yourself. `docs/decisions/short-stacks.md` has the numbers.
+ *
+ * @example
+ * ```ts
+ * try {
+ *   manager.update("plan", data, version);
+ * } catch (error) {
+ *   if (!isContextError(error, "CONFLICT")) throw error;
+ *   console.log(error.details.current.data);
+ * }
+ * ```
+ */
+export class ContextError<Code extends ErrorCode = ErrorCode> extends Error {
+  /** Which refusal this is. */
+  readonly code: Code;
+  /** What was refused and what stood in its way; the type depends on the code. */
+  readonly details: ErrorDetails[Code];
+
+  constructor(code: Code, details: ErrorDetails[Code]) {
+    const limit = ERROR_CODES[code].retryable ? shortenStack() : undefined;
+    super(ERROR_CODES[code].message(details));
+    if (limit !== undefined) (Error as StackTraceLimit).stackTraceLimit = limit;
+    this.code = code;
+    this.details = details;
+  }
+
+  /** Whether the same intent can succeed later, after a fresh read or a wait. */
+  get retryable(): boolean {
+    return ERROR_CODES[this.code].retryable;
+  }
+}
+
+// On the prototype rather than on each error: naming costs nothing where errors are made.
+Object.defineProperty(ContextError.prototype, "name", { value: "ContextError", writable: true, configurable: true });
+
+/** A `ContextError` whose `details` follow from its `code` when you switch on it. */
+export type AnyContextError = { [Code in ErrorCode]: ContextError<Code> }[ErrorCode];
+
+/**
+ * Whether `error` is a refusal of this package and, with a code, that one: narrows `details` to it.
+ *
+ * @example
+ * ```ts
+ * if (isContextError(error, "LOCKED")) console.log(error.details.owner);
+ * ```
+ */
+export function isContextError(error: unknown): error is AnyContextError;
+export function isContextError<Code extends ErrorCode>(error: unknown, code: Code): error is ContextError<Code>;
+export function isContextError(error: unknown, code?: ErrorCode): boolean {
+  return error instanceof ContextError && (code === undefined || error.code === code);
+}
+
+/** The refusal of an argument, or of the part of it that `path` points to. */
+export function invalid(argument: string, path: string, expected: string, received: string): ContextError<"INVALID"> {
+  return new ContextError("INVALID", { argument, path, expected, received });
+}
