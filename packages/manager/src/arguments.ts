@@ -1,12 +1,12 @@
 /** What the methods take: checked once, here, before anything is looked up (law 11). */
 
-import { entryOf, isSnapshot, type SharedContext } from "./context.ts";
+import { type AnySharedContext, entryOf, isSnapshot } from "./context.ts";
 import { describe, isPlainObject } from "./data.ts";
 import { invalid } from "./errors.ts";
 import type { Expected } from "./rules.ts";
 
 /** What a caller may pass as the version it expects: the string, or the whole snapshot, which is stricter. */
-export type ExpectedVersion = string | SharedContext<object>;
+export type ExpectedVersion = string | AnySharedContext;
 
 export function checkId(argument: "contextId" | "agentId", value: unknown): void {
   if (typeof value !== "string") throw invalid(argument, "", "a string", describe(value));

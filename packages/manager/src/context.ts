@@ -10,14 +10,18 @@ export interface ContextLock {
   readonly token: number;
 }
 
+/** A snapshot, whatever it holds. */
+// oxlint-disable-next-line typescript/no-explicit-any -- the one type argument that every snapshot is assignable to
+export type AnySharedContext = SharedContext<any>;
+
 // Friends of the class, set in its static block; the package uses them and does not export them.
 
 /** The snapshot of an entry. */
 export let wrap: <Data extends object>(entry: Entry) => SharedContext<Data>;
 /** The entry behind a snapshot. */
-export let entryOf: (context: SharedContext<object>) => Entry;
+export let entryOf: (context: AnySharedContext) => Entry;
 /** Whether a value is a snapshot made by this package. */
-export let isSnapshot: (value: unknown) => value is SharedContext<object>;
+export let isSnapshot: (value: unknown) => value is AnySharedContext;
 
 /**
  * A snapshot: one context as it was at one moment. It never changes; later changes are other snapshots.
@@ -39,7 +43,7 @@ export class SharedContext<Data extends object = JsonObject> {
   static {
     wrap = (entry) => new SharedContext(entry);
     entryOf = (context) => context.#entry;
-    isSnapshot = (value) => typeof value === "object" && value !== null && #entry in value;
+    isSnapshot = (value): value is AnySharedContext => typeof value === "object" && value !== null && #entry in value;
   }
 
   /** The id it was created under. */
@@ -104,7 +108,7 @@ export class SharedContext<Data extends object = JsonObject> {
    * ```
    */
   toDict(): ContextDict<Data> {
-    return writeContextDict(this.#entry) as ContextDict<Data>;
+    return writeContextDict<Data>(this.#entry);
   }
 
   /** What `JSON.stringify(context)` writes: `toDict()`. */

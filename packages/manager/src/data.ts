@@ -16,7 +16,9 @@ export interface JsonObject {
 }
 
 /** What `T` looks like from outside the store: readonly all the way down. */
-export type DeepReadonly<T> = T extends
+export type DeepReadonly<T> = unknown extends T ? T : [JsonObject] extends [T] ? Readonly<T> : ReadonlyFields<T>;
+
+type ReadonlyFields<T> = T extends
   ((...parameters: never[]) => unknown) | Date | RegExp | ReadonlyMap<unknown, unknown> | ReadonlySet<unknown>
   ? T
   : { readonly [Key in keyof T]: DeepReadonly<T[Key]> };

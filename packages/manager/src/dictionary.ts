@@ -34,23 +34,23 @@ export interface ManagerDict<Data extends object = JsonObject> {
   contexts: StoredContextDict<Data>[];
 }
 
-export function writeContextDict(entry: Entry): ContextDict<object> {
+export function writeContextDict<Data extends object>(entry: Entry): ContextDict<Data> {
   return {
     context_id: entry.contextId,
     version: entry.version,
-    data: expose(entry),
+    data: expose(entry) as DeepReadonly<Data>,
     locked_by: entry.lock?.owner ?? null,
     created_at: formatTime(entry.createdAtMs),
     updated_at: formatTime(entry.updatedAtMs),
   };
 }
 
-export function writeManagerDict(entries: Iterable<Entry>, revision: number): ManagerDict<object> {
-  return { format: 1, revision, contexts: Array.from(entries, writeStoredContextDict) };
+export function writeManagerDict<Data extends object>(entries: Iterable<Entry>, revision: number): ManagerDict<Data> {
+  return { format: 1, revision, contexts: Array.from(entries, (entry) => writeStoredContextDict<Data>(entry)) };
 }
 
-function writeStoredContextDict(entry: Entry): StoredContextDict<object> {
-  const dict = { ...writeContextDict(entry), revision: entry.revision, incarnation: entry.incarnation };
+function writeStoredContextDict<Data extends object>(entry: Entry): StoredContextDict<Data> {
+  const dict = { ...writeContextDict<Data>(entry), revision: entry.revision, incarnation: entry.incarnation };
   return entry.lock === null ? dict : { ...dict, lock_token: entry.lock.token };
 }
 

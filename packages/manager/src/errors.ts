@@ -17,7 +17,7 @@ export interface ErrorDetails {
     /** The version that the context is at. */
     readonly version: string;
     /** The context as it is, so that the caller can decide without another read. */
-    readonly current: SharedContext<object>;
+    readonly current: SharedContext;
     /** The context was deleted and created again since the caller's snapshot was taken. */
     readonly recreated: boolean;
   };

@@ -1,6 +1,6 @@
 export type { ExpectedVersion } from "./arguments.ts";
 export type { Clock } from "./clock.ts";
-export { type ContextLock, SharedContext } from "./context.ts";
+export { type AnySharedContext, type ContextLock, SharedContext } from "./context.ts";
 export type { DeepReadonly, JsonObject, JsonValue } from "./data.ts";
 export type { ContextDict, ManagerDict, StoredContextDict } from "./dictionary.ts";
 export {

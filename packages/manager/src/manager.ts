@@ -212,7 +212,7 @@ export class SharedContextManager<Data extends object = JsonObject> {
    * ```
    */
   toDict(): ManagerDict<Data> {
-    return writeManagerDict(this.#entries.values(), this.#head) as ManagerDict<Data>;
+    return writeManagerDict<Data>(this.#entries.values(), this.#head);
   }
 
   /** What `JSON.stringify(manager)` writes: `toDict()`. */
