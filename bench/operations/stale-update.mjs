@@ -1,0 +1,40 @@
+/** @import { Contestant, Store, Target, TwoKeys, Walk } from "../types.d.ts" */
+
+import { twoKeys } from "../payloads.mjs";
+import * as stores from "../stores.mjs";
+
+export const name = "stale";
+export const title = "stale update, refused and caught";
+export const sizes = [1_000];
+
+/** @type {Record<string, Contestant>} */
+export const contestants = {
+  "hand-written": { setUp: stores.filled(stores.handWritten), round },
+  deep: { setUp: stores.filled(stores.deep), round },
+  shallow: { setUp: stores.filled(stores.shallow), round },
+};
+
+/** @type {Target[]} */
+export const targets = [
+  { contestant: "deep", against: "hand-written", atMost: 1.5 },
+  { contestant: "shallow", against: "hand-written", atMost: 1.5 },
+];
+
+/**
+ * @param {Store<TwoKeys>} store
+ * @param {Walk} walk
+ * @param {number} from
+ * @param {number} count
+ */
+function round(store, walk, from, count) {
+  let sum = 0;
+  for (let done = 0, at = from; done < count; done++) {
+    try {
+      store.update(walk[at], twoKeys(done), "0");
+    } catch (error) {
+      if (error instanceof Error) sum += error.message.length;
+    }
+    if (++at === walk.length) at = 0;
+  }
+  return sum;
+}
