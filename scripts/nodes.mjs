@@ -16,7 +16,13 @@ const SMOKE = "test/smoke/smoke.mjs";
 for (const version of NODES) {
   on(`Node ${version}`, node(version), (name, file) => {
     const results = join("temp", `node-${version}.json`);
-    const vitest = ["node_modules/vitest/vitest.mjs", "run", "--dir", "packages", "--exclude", "**/*.internal.test.ts"];
+    const vitest = [
+      "node_modules/vitest/vitest.mjs",
+      "run",
+      "packages/manager/test",
+      "--exclude",
+      "**/*.internal.test.ts",
+    ];
     const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${results}`];
     run(name, [file, ...vitest, ...reporters], { env: { SHARED_CONTEXT_TARGET: "dist" }, count: testsIn(results) });
   });

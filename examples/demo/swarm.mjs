@@ -18,7 +18,7 @@ import { addFinding, examine } from "./count.mjs";
  * @property {readonly string[]} paths - the files to examine, relative to the folder
  * @property {number} agents
  * @property {(agent: number) => () => Promise<void>} thinking - makes the pause between read and write of one agent
- * @property {((done: number, outcome: Outcome) => void) | undefined} [onProgress]
+ * @property {(done: number, outcome: Outcome) => void} [onProgress]
  */
 
 /**

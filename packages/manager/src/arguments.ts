@@ -3,6 +3,7 @@
 import { type AnySharedContext, entryOf, isSnapshot } from "./context.ts";
 import { describe, isPlainObject } from "./data.ts";
 import { invalid } from "./errors.ts";
+import type { SharedContextManagerOptions } from "./manager.ts";
 import type { Expected } from "./rules.ts";
 
 /** What a caller may pass as the version it expects: the string, or the whole snapshot, which is stricter. */
@@ -27,4 +28,17 @@ export function readExpected(contextId: string, expected: unknown): Expected {
     throw invalid("expected", "", `a snapshot of ${describe(contextId)}`, `a snapshot of ${describe(entry.contextId)}`);
   }
   return { version: entry.version, incarnation: expected.incarnation };
+}
+
+/** The options of a manager, as they came. */
+export function checkOptions(options: SharedContextManagerOptions): SharedContextManagerOptions {
+  if (typeof options !== "object" || options === null) throw invalid("options", "", "an object", describe(options));
+  const { isolation = "deep", clock } = options;
+  if (isolation !== "deep" && isolation !== "shallow") {
+    throw invalid("options", "/isolation", '"deep" or "shallow"', describe(isolation));
+  }
+  if (clock !== undefined && typeof clock?.wallMs !== "function") {
+    throw invalid("options", "/clock", "an object with a method wallMs()", describe(clock));
+  }
+  return options;
 }

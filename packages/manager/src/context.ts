@@ -16,7 +16,7 @@ export type AnySharedContext = SharedContext<any>;
 
 // Friends of the class, set in its static block; the package uses them and does not export them.
 
-/** The snapshot of an entry. */
+/** A snapshot of an entry: a new object for each caller, so that none can scribble on what another holds. */
 export let wrap: <Data extends object>(entry: Entry) => SharedContext<Data>;
 /** The entry behind a snapshot. */
 export let entryOf: (context: AnySharedContext) => Entry;
@@ -66,10 +66,10 @@ export class SharedContext<Data extends object = JsonObject> {
     return this.#entry.lock?.owner ?? null;
   }
 
-  /** The lock in full where one is set. */
+  /** The lock in full where one is set; `undefined` when the snapshot was read from a dictionary. */
   get lock(): ContextLock | undefined {
-    const { lock } = this.#entry;
-    return lock === null ? undefined : { owner: lock.owner, token: lock.token };
+    const { lock, revision } = this.#entry;
+    return lock === null || known(revision) === undefined ? undefined : { owner: lock.owner, token: lock.token };
   }
 
   /** When it was created (UTC). A fresh `Date` each time, yours to change. */

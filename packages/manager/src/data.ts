@@ -44,13 +44,9 @@ class Owned extends Branded {
     this.#height = height;
   }
 
-  static brands(value: object): boolean {
-    return #height in value;
-  }
-
-  /** Levels of nesting in an owned value: 1 when it is flat. */
+  /** Levels of nesting in an owned value, 1 when it is flat; 0 for a value that is not owned. */
   static height(value: object): number {
-    return (value as Owned).#height;
+    return #height in value ? value.#height : 0;
   }
 }
 
@@ -67,23 +63,11 @@ export function copyShallow(data: object): object {
   return { ...data };
 }
 
-/** An owned value that equals `value`, at `depth` levels below the top; `undefined` when it is refused. */
-function own(value: unknown, depth: number): unknown {
-  switch (typeof value) {
-    case "string":
-    case "boolean":
-      return value;
-    case "number":
-      return Number.isFinite(value) ? value : undefined;
-    case "object":
-      if (value === null) return value;
-      if (Owned.brands(value)) return depth + Owned.height(value) > MAX_DEPTH ? undefined : value;
-      if (depth >= MAX_DEPTH) return undefined;
-      if (Array.isArray(value)) return isPlainArray(value) ? copyArray(value, depth + 1) : undefined;
-      return isPlainObject(value) ? copyObject(value, depth + 1) : undefined;
-    default:
-      return undefined;
-  }
+/** An owned copy of `value`, which is not owned yet, `level` levels below the top; `undefined` when it is refused. */
+function own(value: object, level: number): object | undefined {
+  if (level > MAX_DEPTH) return undefined;
+  if (Array.isArray(value)) return isPlainArray(value) ? copyArray(value, level) : undefined;
+  return isPlainObject(value) ? copyObject(value, level) : undefined;
 }
 
 /**
@@ -96,21 +80,22 @@ function copyObject(source: Plain, level: number): Plain | undefined {
   let height = 1;
   for (const key in copy) {
     const value = copy[key];
-    switch (typeof value) {
-      case "string":
-      case "boolean":
-        break;
-      case "undefined":
-        absent = true;
-        break;
-      default: {
-        if (!Object.hasOwn(copy, key)) break; // somebody extended Object.prototype
-        const owned = own(value, level);
-        if (owned === undefined) return undefined;
-        if (owned !== value) setOwn(copy, key, owned);
-        if (typeof owned === "object" && owned !== null) height = Math.max(height, 1 + Owned.height(owned));
-      }
+    if (isScalar(value)) continue;
+    if (!Object.hasOwn(copy, key)) continue; // somebody extended Object.prototype
+    if (value === undefined) {
+      absent = true;
+      continue;
     }
+    if (typeof value !== "object" || value === null) return undefined;
+    let below = Owned.height(value);
+    if (below === 0) {
+      const owned = own(value, level + 1);
+      if (owned === undefined) return undefined;
+      setOwn(copy, key, owned);
+      below = Owned.height(owned);
+    }
+    if (level + below > MAX_DEPTH) return undefined;
+    if (below >= height) height = below + 1;
   }
   if (absent) copy = withoutUndefined(copy);
   if (level > 1) new Owned(finish(copy), height);
@@ -122,14 +107,32 @@ function copyArray(source: readonly unknown[], level: number): unknown[] | undef
   let height = 1;
   for (let index = 0; index < copy.length; index++) {
     const value = copy[index];
-    if (typeof value === "string") continue;
-    const owned = own(value, level);
-    if (owned === undefined) return undefined;
-    if (owned !== value) copy[index] = owned;
-    if (typeof owned === "object" && owned !== null) height = Math.max(height, 1 + Owned.height(owned));
+    if (isScalar(value)) continue;
+    if (typeof value !== "object" || value === null) return undefined;
+    let below = Owned.height(value);
+    if (below === 0) {
+      const owned = own(value, level + 1);
+      if (owned === undefined) return undefined;
+      copy[index] = owned;
+      below = Owned.height(owned);
+    }
+    if (level + below > MAX_DEPTH) return undefined;
+    if (below >= height) height = below + 1;
   }
   new Owned(finish(copy), height);
   return copy;
+}
+
+function isScalar(value: unknown): boolean {
+  switch (typeof value) {
+    case "string":
+    case "boolean":
+      return true;
+    case "number":
+      return Number.isFinite(value);
+    default:
+      return value === null;
+  }
 }
 
 /** `delete` would turn the copy into a slow dictionary, and every later spread of it with it. */
@@ -265,7 +268,8 @@ function adviceOn(value: unknown): Pick<Fault, "expected" | "received"> {
 export function describe(value: unknown): string {
   switch (typeof value) {
     case "string":
-      return value.length <= 40 ? JSON.stringify(value) : `a string of ${value.length} characters`;
+      if (value.length > 40) return `a string of ${value.length} characters`;
+      return /^[\w .:/-]*$/.test(value) ? `"${value}"` : JSON.stringify(value);
     case "number":
     case "boolean":
     case "undefined":

@@ -1,9 +1,9 @@
-import { checkData, checkId, type ExpectedVersion, readExpected } from "./arguments.ts";
+import { checkData, checkId, checkOptions, type ExpectedVersion, readExpected } from "./arguments.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { type SharedContext, wrap } from "./context.ts";
-import { type Copy, copyDeep, copyShallow, type DeepReadonly, describe, type JsonObject } from "./data.ts";
+import { type Copy, copyDeep, copyShallow, type DeepReadonly, type JsonObject } from "./data.ts";
 import { type ManagerDict, readManagerDict, writeManagerDict } from "./dictionary.ts";
-import { ContextError, invalid } from "./errors.ts";
+import { ContextError, type ErrorCode, type ErrorDetails } from "./errors.ts";
 import * as rules from "./rules.ts";
 import { type Entry, Rejection } from "./rules.ts";
 
@@ -40,10 +40,7 @@ export class SharedContextManager<Data extends object = JsonObject> {
   readonly #clock: Clock;
 
   constructor(options: SharedContextManagerOptions = {}) {
-    const { isolation = "deep", clock = systemClock } = options;
-    if (isolation !== "deep" && isolation !== "shallow") {
-      throw invalid("options", "/isolation", '"deep" or "shallow"', describe(isolation));
-    }
+    const { isolation = "deep", clock = systemClock } = checkOptions(options);
     this.#copy = isolation === "deep" ? copyDeep : copyShallow;
     this.#clock = clock;
   }
@@ -78,9 +75,10 @@ export class SharedContextManager<Data extends object = JsonObject> {
    * ```
    */
   get(contextId: string): SharedContext<Data> | undefined {
-    checkId("contextId", contextId);
     const entry = this.#entries.get(contextId);
-    return entry === undefined ? undefined : wrap(entry);
+    if (entry !== undefined) return wrap(entry);
+    checkId("contextId", contextId); // only strings are ever found
+    return undefined;
   }
 
   /**
@@ -154,7 +152,8 @@ export class SharedContextManager<Data extends object = JsonObject> {
   /**
    * Deletes a context, whoever holds its lock.
    *
-   * @param expected - delete only this version, or only this very context when it is a snapshot.
+   * @param expected - delete only this version, or only this very context when it is a snapshot; without it,
+   *   whatever is there.
    * @returns whether it existed.
    * @throws {@link ContextError} INVALID, CONFLICT.
    * @example
@@ -167,7 +166,7 @@ export class SharedContextManager<Data extends object = JsonObject> {
     const command = { contextId, expected: expected === undefined ? undefined : readExpected(contextId, expected) };
     const found = this.#entries.get(contextId);
     const next = rules.remove(found, command);
-    if (next instanceof Rejection) throw toError(next);
+    if (next instanceof Rejection) throw new ContextError(next.code, detailsOf(next));
     if (found === undefined) return false;
     this.#head += 1;
     return this.#entries.delete(contextId);
@@ -245,7 +244,7 @@ export class SharedContextManager<Data extends object = JsonObject> {
   }
 
   #commit(next: Entry | Rejection): SharedContext<Data> {
-    if (next instanceof Rejection) throw toError(next);
+    if (next instanceof Rejection) throw new ContextError(next.code, detailsOf(next));
     rules.stamp(next, ++this.#head);
     this.#entries.set(next.contextId, next);
     return wrap(next);
@@ -254,12 +253,11 @@ export class SharedContextManager<Data extends object = JsonObject> {
 
 /** `lock` and `unlock` answer `false` where section 6.20 says so. */
 function refusedOnlyByLock(rejection: Rejection): false {
-  if (rejection.code !== "LOCKED") throw toError(rejection);
+  if (rejection.code !== "LOCKED") throw new ContextError(rejection.code, detailsOf(rejection));
   return false;
 }
 
-function toError({ code, details }: Rejection): ContextError {
-  return "current" in details
-    ? new ContextError("CONFLICT", { ...details, current: wrap(details.current) })
-    : new ContextError(code, details);
+/** The details of the error that a rejection becomes. */
+function detailsOf({ details }: Rejection): ErrorDetails[ErrorCode] {
+  return "current" in details ? { ...details, current: wrap(details.current) } : details;
 }

@@ -84,7 +84,7 @@ export function create(
 ): Entry | Rejection {
   if (entry !== undefined) return new Rejection("EXISTS", { contextId: command.contextId });
   const data = copy(command.data);
-  if (data === undefined) return invalidData(command.data);
+  if (data === undefined) return invalidData("initialData", command.data);
   return {
     contextId: command.contextId,
     version: "1",
@@ -109,7 +109,7 @@ export function update(
   if (entry.lock !== null) return locked(entry, entry.lock);
   if (!matches(entry, command.expected)) return conflict(entry, command.expected);
   const data = copy(command.data);
-  if (data === undefined) return invalidData(command.data);
+  if (data === undefined) return invalidData("data", command.data);
   return {
     contextId: entry.contextId,
     version: String(Number(entry.version) + 1),
@@ -198,6 +198,6 @@ function conflict(entry: Entry, expected: Expected): Rejection {
   });
 }
 
-function invalidData(data: object): Rejection {
-  return new Rejection("INVALID", { argument: "data", ...explain(data) });
+function invalidData(argument: string, data: object): Rejection {
+  return new Rejection("INVALID", { argument, ...explain(data) });
 }

@@ -113,4 +113,14 @@ describe("options", () => {
     const error = refusal("INVALID", () => new SharedContextManager({ isolation: "none" as "deep" }));
     expect(error.message).toBe('options at "/isolation": expected "deep" or "shallow"; received "none"');
   });
+
+  it.each<[unknown, string]>([
+    [null, ""],
+    ["deep", ""],
+    [{ clock: null }, "/clock"],
+    [{ clock: {} }, "/clock"],
+    [{ clock: Date }, "/clock"],
+  ])("are INVALID when they are not what they should be: %j", (options, path) => {
+    expect(refusal("INVALID", () => new SharedContextManager(options as object)).details.path).toBe(path);
+  });
 });

@@ -186,9 +186,13 @@ describe("what is no JSON value", () => {
     const manager = managerOf({ step: 1 });
     const before = contentOf(manager);
     const data = { ok: [1, { "a/b~c": value }] };
-    for (const action of [() => manager.create("b", data), () => manager.update("a", data, "1")]) {
+    const actions = {
+      initialData: () => manager.create("b", data),
+      data: () => manager.update("a", data, "1"),
+    };
+    for (const [argument, action] of Object.entries(actions)) {
       const { details, message } = refusal("INVALID", action);
-      expect(details.argument).toBe("data");
+      expect(details.argument).toBe(argument);
       expect(details.path).toMatch(/^\/ok\/1\/a~1b~0c/);
       expect(message).toContain(advice);
       expect(message).toContain(details.received);

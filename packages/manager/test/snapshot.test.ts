@@ -36,7 +36,8 @@ describe("a snapshot", () => {
 
   it("tells its revision and incarnation only when a manager made it", () => {
     expect([second.revision, second.incarnation]).toEqual([2, 1]);
-    const stored = SharedContext.fromDict(second.toDict());
+    const stored = SharedContext.fromDict({ ...second.toDict(), locked_by: "agent" });
+    expect(stored.lockedBy).toBe("agent");
     expect([stored.revision, stored.incarnation, stored.lock]).toEqual([undefined, undefined, undefined]);
   });
 
