@@ -1,10 +1,11 @@
 /** What the methods take: checked once, here, before anything is looked up (law 11). */
 
+import type { Clock } from "./clock.ts";
 import { type AnySharedContext, entryOf, isSnapshot } from "./context.ts";
 import { describe, isPlainObject } from "./data.ts";
+import type { Expected } from "./entry.ts";
 import { invalid } from "./errors.ts";
 import type { SharedContextManagerOptions } from "./manager.ts";
-import type { Expected } from "./rules.ts";
 
 /** What a caller may pass as the version it expects: the string, or the whole snapshot, which is stricter. */
 export type ExpectedVersion = string | AnySharedContext;
@@ -37,8 +38,80 @@ export function checkOptions(options: SharedContextManagerOptions): SharedContex
   if (isolation !== "deep" && isolation !== "shallow") {
     throw invalid("options", "/isolation", '"deep" or "shallow"', describe(isolation));
   }
-  if (clock !== undefined && typeof clock?.wallMs !== "function") {
-    throw invalid("options", "/clock", "an object with a method wallMs()", describe(clock));
+  if (clock !== undefined && !isClock(clock)) {
+    throw invalid("options", "/clock", "an object with wallMs(), leaseMs() and setTimer()", describe(clock));
   }
+  return options;
+}
+
+function isClock(clock: Partial<Clock> | null): boolean {
+  const methods = [clock?.wallMs, clock?.leaseMs, clock?.setTimer];
+  return methods.every((method) => typeof method === "function");
+}
+
+/** What may be said about a write. */
+export interface WriteOptions {
+  /** Why; kept with the data and shown in its snapshot. */
+  readonly note?: string;
+}
+
+/** What was said about a write: `null` when nothing was. */
+export function readNote(options: { readonly note?: string } | undefined): string | null {
+  const note = optionsOf(options).note;
+  if (note !== undefined && typeof note !== "string") throw invalid("options", "/note", "a string", describe(note));
+  return note ?? null;
+}
+
+/** A duration in an option: `undefined` when it is not given. `Infinity` is a duration like any other. */
+export function readMs<Key extends string>(
+  options: { readonly [K in Key]?: number } | undefined,
+  key: Key,
+  least: number,
+): number | undefined {
+  const ms: unknown = optionsOf(options)[key];
+  if (ms === undefined) return undefined;
+  if (typeof ms !== "number" || Number.isNaN(ms) || ms < least) {
+    throw invalid("options", `/${key}`, `a number of milliseconds from ${least} up`, describe(ms));
+  }
+  return ms;
+}
+
+export function readSignal(options: { readonly signal?: AbortSignal } | undefined): AbortSignal | undefined {
+  const { signal } = optionsOf(options);
+  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+    throw invalid("options", "/signal", "an AbortSignal", describe(signal));
+  }
+  return signal;
+}
+
+/** Why a lock is broken, and by whom. */
+export interface ForceUnlockOptions {
+  /** For the holder to read. */
+  readonly reason: string;
+  /** Who does it. */
+  readonly agentId?: string;
+}
+
+export function readForce(options: ForceUnlockOptions): string {
+  const { reason, agentId } = optionsOf(options);
+  if (typeof reason !== "string") throw invalid("options", "/reason", "a string", describe(reason));
+  if (agentId !== undefined) checkId("agentId", agentId);
+  return `${agentId === undefined ? "it was" : `${describe(agentId)} had it`} unlocked by force: ${reason}`;
+}
+
+/** The contexts to acquire: each once, in the order given. */
+export function readContextIds(ids: string | readonly string[]): readonly string[] {
+  if (typeof ids === "string") return [ids];
+  if (!Array.isArray(ids) || ids.length === 0)
+    throw invalid("contextIds", "", "a context id or a list of them", describe(ids));
+  for (const [index, id] of ids.entries()) {
+    if (typeof id !== "string") throw invalid("contextIds", `/${index}`, "a string", describe(id));
+  }
+  return [...new Set(ids as readonly string[])];
+}
+
+function optionsOf<Options extends object>(options: Options | undefined): Partial<Options> {
+  if (options === undefined) return {};
+  if (typeof options !== "object" || options === null) throw invalid("options", "", "an object", describe(options));
   return options;
 }

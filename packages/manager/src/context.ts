@@ -1,6 +1,6 @@
 import type { DeepReadonly, JsonObject } from "./data.ts";
 import { type ContextDict, readContextDict, writeContextDict } from "./dictionary.ts";
-import { type Entry, expose } from "./rules.ts";
+import { type Entry, expose, holding } from "./entry.ts";
 
 /** The lock on a context, as a snapshot shows it. */
 export interface ContextLock {
@@ -8,6 +8,10 @@ export interface ContextLock {
   readonly owner: string;
   /** The revision that granted it: the fencing token, never reused. */
   readonly token: number;
+  /** When it was granted. */
+  readonly since: Date;
+  /** From when on another agent may take it over; `null` for never. */
+  readonly expiresAt: Date | null;
 }
 
 /** A snapshot, whatever it holds. */
@@ -69,7 +73,7 @@ export class SharedContext<Data extends object = JsonObject> {
   /** The lock in full where one is set; `undefined` when the snapshot was read from a dictionary. */
   get lock(): ContextLock | undefined {
     const { lock, revision } = this.#entry;
-    return lock === null || known(revision) === undefined ? undefined : { owner: lock.owner, token: lock.token };
+    return lock === null || known(revision) === undefined ? undefined : { ...holding(lock), token: lock.token };
   }
 
   /** When it was created (UTC). A fresh `Date` each time, yours to change. */
@@ -80,6 +84,16 @@ export class SharedContext<Data extends object = JsonObject> {
   /** When its data last changed (UTC). A fresh `Date` each time, yours to change. */
   get updatedAt(): Date {
     return new Date(this.#entry.updatedAtMs);
+  }
+
+  /** The agent that wrote the data, or `null` when it was written without a handle. */
+  get updatedBy(): string | null {
+    return this.#entry.updatedBy;
+  }
+
+  /** What the writer of the data said about it, or `null`. */
+  get note(): string | null {
+    return this.#entry.note;
   }
 
   /**
@@ -146,8 +160,8 @@ export class SharedContext<Data extends object = JsonObject> {
 /** What `console.log` and the REPL of Node, Bun and Deno show. */
 Object.defineProperty(SharedContext.prototype, Symbol.for("nodejs.util.inspect.custom"), {
   value(this: SharedContext, _depth: number, options: object, inspect: (value: unknown, options: object) => string) {
-    const { contextId, version, data, lockedBy, createdAt, updatedAt, revision, incarnation } = this;
-    const fields = { contextId, version, data, lockedBy, createdAt, updatedAt, revision, incarnation };
+    const { contextId, version, data, lockedBy, createdAt, updatedAt, updatedBy, revision, incarnation } = this;
+    const fields = { contextId, version, data, lockedBy, createdAt, updatedAt, updatedBy, revision, incarnation };
     return `SharedContext ${inspect(fields, options)}`;
   },
 });

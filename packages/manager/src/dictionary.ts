@@ -2,7 +2,7 @@
 
 import { type Copy, copyDeep, type DeepReadonly, describe, explain, isPlainObject, type JsonObject } from "./data.ts";
 import { invalid } from "./errors.ts";
-import { type Entry, expose, type Lock } from "./rules.ts";
+import { type Entry, expose, type Lock, type Time } from "./entry.ts";
 
 /** A snapshot as `SharedContext.toDict()` writes it. */
 export interface ContextDict<Data extends object = JsonObject> {
@@ -14,14 +14,24 @@ export interface ContextDict<Data extends object = JsonObject> {
   created_at: string;
   /** ISO 8601 in UTC, ending in `+00:00`. */
   updated_at: string;
+  /** The agent that wrote the data, where it is known. */
+  updated_by?: string;
+  /** ISO 8601 in UTC; only where there is a lock that expires. */
+  lock_expires_at?: string;
 }
 
 /** One context in the dump of a manager: its snapshot and what only its manager knows. */
 export interface StoredContextDict<Data extends object = JsonObject> extends ContextDict<Data> {
   revision: number;
   incarnation: number;
+  /** What the writer of the data said about it, where they did. */
+  note?: string;
   /** The fencing token, where `locked_by` is set. */
   lock_token?: number;
+  /** ISO 8601 in UTC, where `locked_by` is set. */
+  locked_at?: string;
+  /** The time to live that was left, where the lock expires: it goes on from the load. */
+  lock_remaining_ms?: number;
 }
 
 /** A whole manager as `SharedContextManager.toDict()` writes it. */
@@ -35,82 +45,109 @@ export interface ManagerDict<Data extends object = JsonObject> {
 }
 
 export function writeContextDict<Data extends object>(entry: Entry): ContextDict<Data> {
-  return {
+  const { lock, updatedBy } = entry;
+  const dict: ContextDict<Data> = {
     context_id: entry.contextId,
     version: entry.version,
     data: expose(entry) as DeepReadonly<Data>,
-    locked_by: entry.lock?.owner ?? null,
+    locked_by: lock?.owner ?? null,
     created_at: formatTime(entry.createdAtMs),
     updated_at: formatTime(entry.updatedAtMs),
   };
+  if (updatedBy !== null) dict.updated_by = updatedBy;
+  if (lock !== null && lock.expiresAtMs !== null) dict.lock_expires_at = formatTime(lock.expiresAtMs);
+  return dict;
 }
 
-export function writeManagerDict<Data extends object>(entries: Iterable<Entry>, revision: number): ManagerDict<Data> {
-  return { format: 1, revision, contexts: Array.from(entries, (entry) => writeStoredContextDict<Data>(entry)) };
+export function writeManagerDict<Data extends object>(
+  entries: Iterable<Entry>,
+  revision: number,
+  leaseMs: number,
+): ManagerDict<Data> {
+  return { format: 1, revision, contexts: Array.from(entries, (entry) => writeStored<Data>(entry, leaseMs)) };
 }
 
-function writeStoredContextDict<Data extends object>(entry: Entry): StoredContextDict<Data> {
-  const dict = { ...writeContextDict<Data>(entry), revision: entry.revision, incarnation: entry.incarnation };
-  return entry.lock === null ? dict : { ...dict, lock_token: entry.lock.token };
+function writeStored<Data extends object>(entry: Entry, leaseMs: number): StoredContextDict<Data> {
+  const { lock, note, revision, incarnation } = entry;
+  const dict: StoredContextDict<Data> = { ...writeContextDict<Data>(entry), revision, incarnation };
+  if (note !== null) dict.note = note;
+  if (lock !== null) {
+    dict.lock_token = lock.token;
+    dict.locked_at = formatTime(lock.sinceMs);
+    if (lock.deadlineMs !== null) dict.lock_remaining_ms = Math.max(0, lock.deadlineMs - leaseMs);
+  }
+  return dict;
 }
 
 /** @throws ContextError INVALID naming the bad field. */
-export function readContextDict(dict: unknown, nowMs: number): Entry {
-  return readEntry(new Reader(dict, ""), nowMs, copyDeep, { revision: 0, incarnation: 0, token: () => 0 });
+export function readContextDict(dict: unknown, wallMs: number): Entry {
+  const reader = new Reader(dict, "");
+  const owner = reader.optionalString("locked_by");
+  const lock: Lock | null = owner === null ? null : { owner, token: 0, ...readExpiry(reader, wallMs) };
+  return { ...readEntry(reader, wallMs, copyDeep), lock, note: null, revision: 0, incarnation: 0 };
 }
 
 /** @throws ContextError INVALID naming the bad field. */
 export function readManagerDict(
   dict: unknown,
-  nowMs: number,
+  time: Time,
   copy: Copy,
 ): { entries: Map<string, Entry>; revision: number } {
   const reader = new Reader(dict, "");
   reader.read("format", "the number 1", (value) => value === 1);
-  const revision = reader.integer("revision", 0, Number.MAX_SAFE_INTEGER);
+  const revision = reader.number("revision", 0, Number.MAX_SAFE_INTEGER, true);
   const contexts = reader.read("contexts", "an array of contexts", (value) => Array.isArray(value)) as unknown[];
   const entries = new Map<string, Entry>();
   for (let index = 0; index < contexts.length; index++) {
     const stored = new Reader(contexts[index], `/contexts/${index}`);
-    const contextRevision = stored.integer("revision", 1, revision);
-    const entry = readEntry(stored, nowMs, copy, {
-      revision: contextRevision,
-      incarnation: stored.integer("incarnation", 1, contextRevision),
-      token: () => stored.integer("lock_token", 1, contextRevision),
-    });
-    if (entries.has(entry.contextId))
+    const entry = readStored(stored, revision, time, copy);
+    if (entries.has(entry.contextId)) {
       stored.refuse("context_id", "an id that no earlier context has", describe(entry.contextId));
+    }
     entries.set(entry.contextId, entry);
   }
   return { entries, revision };
 }
 
-interface Numbers {
-  readonly revision: number;
-  readonly incarnation: number;
-  /** Asked for only where the dictionary says that there is a lock. */
-  readonly token: () => number;
+function readStored(reader: Reader, head: number, time: Time, copy: Copy): Entry {
+  const revision = reader.number("revision", 1, head, true);
+  const owner = reader.optionalString("locked_by");
+  const lock: Lock | null = owner === null ? null : { owner, ...readStoredLock(reader, revision, time) };
+  return {
+    ...readEntry(reader, time.wallMs, copy),
+    lock,
+    note: reader.optionalString("note"),
+    revision,
+    incarnation: reader.number("incarnation", 1, revision, true),
+  };
 }
 
-function readEntry(reader: Reader, nowMs: number, copy: Copy, { revision, incarnation, token }: Numbers): Entry {
-  const contextId = reader.read("context_id", "a string", isString) as string;
-  const version = reader.read("version", 'a decimal string from "1" up', isVersion) as string;
-  const data = reader.data(copy);
-  const owner = (reader.read("locked_by", "a string or null", (value) => value == null || isString(value)) ?? null) as
-    string | null;
-  const createdAtMs = reader.time("created_at", nowMs);
-  const updatedAtMs = reader.time("updated_at", nowMs);
-  const lock: Lock | null = owner === null ? null : { owner, token: token() };
+function readStoredLock(reader: Reader, revision: number, { wallMs, leaseMs }: Time): Omit<Lock, "owner"> {
+  const token = reader.number("lock_token", 1, revision, true);
+  const sinceMs = reader.time("locked_at") ?? wallMs;
+  if (!reader.has("lock_remaining_ms")) return { token, sinceMs, expiresAtMs: null, deadlineMs: null };
+  const remainingMs = reader.number("lock_remaining_ms", 0, Number.MAX_SAFE_INTEGER, false);
+  return { token, sinceMs, expiresAtMs: wallMs + remainingMs, deadlineMs: leaseMs + remainingMs };
+}
+
+/** What a single dictionary tells of a lock: enough to show, not to hold. */
+function readExpiry(reader: Reader, wallMs: number): Pick<Lock, "sinceMs" | "expiresAtMs" | "deadlineMs"> {
+  return { sinceMs: wallMs, expiresAtMs: reader.time("lock_expires_at") ?? null, deadlineMs: null };
+}
+
+function readEntry(
+  reader: Reader,
+  wallMs: number,
+  copy: Copy,
+): Omit<Entry, "lock" | "note" | "revision" | "incarnation"> {
   return {
-    contextId,
-    version,
-    data,
+    contextId: reader.read("context_id", "a string", isString) as string,
+    version: reader.read("version", 'a decimal string from "1" up', isVersion) as string,
+    data: reader.data(copy),
     exposed: false,
-    lock,
-    createdAtMs,
-    updatedAtMs,
-    revision,
-    incarnation,
+    createdAtMs: reader.time("created_at") ?? wallMs,
+    updatedAtMs: reader.time("updated_at") ?? wallMs,
+    updatedBy: reader.optionalString("updated_by"),
   };
 }
 
@@ -134,16 +171,24 @@ class Reader {
     throw invalid("dict", `${this.#path}/${key}`, expected, received);
   }
 
-  integer(key: string, least: number, most: number): number {
-    const accepts = (value: unknown): boolean =>
-      Number.isSafeInteger(value) && (value as number) >= least && (value as number) <= most;
-    return this.read(key, `an integer from ${least} to ${most}`, accepts) as number;
+  has(key: string): boolean {
+    return Object.hasOwn(this.#dict, key) && this.#dict[key] !== undefined;
   }
 
-  time(key: string, nowMs: number): number {
+  optionalString(key: string): string | null {
+    return (this.read(key, "a string or null", (value) => value == null || isString(value)) ?? null) as string | null;
+  }
+
+  number(key: string, least: number, most: number, whole: boolean): number {
+    const accepts = (value: unknown): boolean =>
+      (whole ? Number.isSafeInteger(value) : Number.isFinite(value)) && Number(value) >= least && Number(value) <= most;
+    return this.read(key, `${whole ? "an integer" : "a number"} from ${least} to ${most}`, accepts) as number;
+  }
+
+  time(key: string): number | undefined {
     const expected = "an ISO 8601 time such as 2026-01-31T09:30:00+00:00";
     const value = this.read(key, expected, (time) => time == null || isString(time)) as string | null | undefined;
-    if (value == null) return nowMs;
+    if (value == null) return undefined;
     return parseTime(value) ?? this.refuse(key, expected, describe(value));
   }
 

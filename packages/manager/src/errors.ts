@@ -1,14 +1,23 @@
 import { describe } from "./data.ts";
 import type { SharedContext } from "./context.ts";
 
+/** Who holds a lock. */
+export interface LockHolding {
+  readonly owner: string;
+  /** When the lock was granted. */
+  readonly since: Date;
+  /** From when on it may be taken over; `null` for never. */
+  readonly expiresAt: Date | null;
+}
+
 /** What a `ContextError` of each code carries in `details`. */
 export interface ErrorDetails {
   /** `create` found a context with this id. */
   EXISTS: { readonly contextId: string };
   /** The command needs a context, and there is none with this id. */
   NOT_FOUND: { readonly contextId: string };
-  /** A lock pauses the update. */
-  LOCKED: { readonly contextId: string; readonly owner: string };
+  /** A lock pauses the write. */
+  LOCKED: LockHolding & { readonly contextId: string };
   /** The context is no longer at the version that the caller read. */
   CONFLICT: {
     readonly contextId: string;
@@ -21,6 +30,32 @@ export interface ErrorDetails {
     /** The context was deleted and created again since the caller's snapshot was taken. */
     readonly recreated: boolean;
   };
+  /** The lease no longer holds its lock, for good: whatever it guarded may have changed. */
+  LEASE_LOST: {
+    readonly contextId: string;
+    /** The fencing token of the lease. */
+    readonly token: number;
+    /** Who holds the lock now, or `null`. */
+    readonly owner: string | null;
+    readonly reason: string;
+  };
+  /** Waiting would close a cycle of agents that wait for each other. */
+  DEADLOCK: {
+    /** Each agent waits for its context, which the next one has or will have first; the last waits for the first. */
+    readonly cycle: readonly { readonly agentId: string; readonly contextId: string }[];
+  };
+  /** The wait ended before its turn came. */
+  TIMEOUT: {
+    /** The context that was still held, or whose queue was still long. */
+    readonly contextId: string;
+    readonly timeoutMs: number;
+    /** The place reached in the queue of this context, from 1. */
+    readonly position: number;
+    /** Who holds the context, or `null` when only the queue stood in the way. */
+    readonly holder: LockHolding | null;
+  };
+  /** The handle has been closed. */
+  CLOSED: { readonly agentId: string };
   /** An argument, or a part of one, is not what the method takes. */
   INVALID: {
     /** The name of the argument. */
@@ -60,11 +95,11 @@ export const ERROR_CODES: { readonly [Code in ErrorCode]: CodeEntry<Code> } = {
     message: ({ contextId }) => `context ${describe(contextId)} does not exist: create it first, or check the id`,
   },
   LOCKED: {
-    meaning: "A lock pauses updates of this context.",
+    meaning: "A lock pauses writes to this context.",
     retryable: true,
     httpStatus: 423,
-    message: ({ contextId, owner }) =>
-      `context ${describe(contextId)} is locked by ${describe(owner)}: wait until it is unlocked, then get it again`,
+    message: ({ contextId, ...holding }) =>
+      `context ${describe(contextId)} is locked by ${holder(holding)}: wait until it is unlocked, then get it again`,
   },
   CONFLICT: {
     meaning: "The context has changed since the caller read it.",
@@ -75,6 +110,35 @@ export const ERROR_CODES: { readonly [Code in ErrorCode]: CodeEntry<Code> } = {
         ? `context ${describe(contextId)} was deleted and created again since version ${describe(expected)} was read: get it and decide again`
         : `context ${describe(contextId)} is at version ${describe(version)}, not ${describe(expected)}: get it, apply the change to what is there now, and update again`,
   },
+  LEASE_LOST: {
+    meaning: "The lease no longer holds its lock, for good.",
+    retryable: false,
+    httpStatus: 412,
+    message: ({ contextId, token, reason }) =>
+      `the lease on context ${describe(contextId)} (token ${token}) is lost: ${reason}; acquire it again and start from what is there now`,
+  },
+  DEADLOCK: {
+    meaning: "Waiting would close a cycle of agents that wait for each other.",
+    retryable: true,
+    httpStatus: 409,
+    message: ({ cycle }) =>
+      cycle.length === 1
+        ? `${describe(cycle[0]?.agentId)} has or awaits ${describe(cycle[0]?.contextId)} already and would wait for itself: give parallel tasks agent ids of their own`
+        : `${cycle.map(({ agentId, contextId }) => `${describe(agentId)} waits for ${describe(contextId)}`).join(", ")}, and so round: release what you hold, or acquire all of it in one call`,
+  },
+  TIMEOUT: {
+    meaning: "The wait ended before its turn came.",
+    retryable: true,
+    httpStatus: 408,
+    message: ({ contextId, timeoutMs, position, holder: held }) =>
+      `waited ${timeoutMs} ms for context ${describe(contextId)}, ${held === null ? "which is free now" : `held by ${holder(held)}`}, and reached place ${position} in its queue: wait longer, or see why it is held`,
+  },
+  CLOSED: {
+    meaning: "The handle has been closed.",
+    retryable: false,
+    httpStatus: 503,
+    message: ({ agentId }) => `the handle of agent ${describe(agentId)} is closed: take a new one from manager.agent()`,
+  },
   INVALID: {
     meaning: "An argument is not what the method takes.",
     retryable: false,
@@ -83,6 +147,11 @@ export const ERROR_CODES: { readonly [Code in ErrorCode]: CodeEntry<Code> } = {
       `${argument}${path === "" ? "" : ` at ${describe(path)}`}: expected ${expected}; received ${received}`,
   },
 };
+
+function holder({ owner, since, expiresAt }: LockHolding): string {
+  const until = expiresAt === null ? "with no expiry" : `expires ${expiresAt.toISOString()}`;
+  return `${describe(owner)} (since ${since.toISOString()}, ${until})`;
+}
 
 interface StackTraceLimit {
   stackTraceLimit?: number;

@@ -1,4 +1,6 @@
-export type { ExpectedVersion } from "./arguments.ts";
+export type { AcquireOptions } from "./acquire.ts";
+export { Agent, type LockOptions } from "./agent.ts";
+export type { ExpectedVersion, ForceUnlockOptions, WriteOptions } from "./arguments.ts";
 export type { Clock } from "./clock.ts";
 export { type AnySharedContext, type ContextLock, SharedContext } from "./context.ts";
 export type { DeepReadonly, JsonObject, JsonValue } from "./data.ts";
@@ -10,5 +12,7 @@ export {
   type ErrorCode,
   type ErrorDetails,
   isContextError,
+  type LockHolding,
 } from "./errors.ts";
+export { Lease } from "./leases.ts";
 export { SharedContextManager, type SharedContextManagerOptions } from "./manager.ts";

@@ -1,11 +1,20 @@
-import { checkData, checkId, checkOptions, type ExpectedVersion, readExpected } from "./arguments.ts";
+import { type Agent, agentOn, type LockOptions } from "./agent.ts";
+import {
+  checkData,
+  checkId,
+  checkOptions,
+  type ExpectedVersion,
+  type ForceUnlockOptions,
+  readExpected,
+  readForce,
+  readMs,
+} from "./arguments.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { type SharedContext, wrap } from "./context.ts";
-import { type Copy, copyDeep, copyShallow, type DeepReadonly, type JsonObject } from "./data.ts";
+import { copyDeep, copyShallow, type DeepReadonly, type JsonObject } from "./data.ts";
 import { type ManagerDict, readManagerDict, writeManagerDict } from "./dictionary.ts";
-import { ContextError, type ErrorCode, type ErrorDetails } from "./errors.ts";
-import * as rules from "./rules.ts";
-import { type Entry, Rejection } from "./rules.ts";
+import { ANONYMOUS } from "./entry.ts";
+import { Store } from "./store.ts";
 
 /** Options of a manager; each has a default that is safe. */
 export interface SharedContextManagerOptions {
@@ -32,17 +41,11 @@ export interface SharedContextManagerOptions {
  * ```
  */
 export class SharedContextManager<Data extends object = JsonObject> {
-  /** In the order of creation: writing to an id that is there keeps its place. */
-  #entries = new Map<string, Entry>();
-  /** The revision of the last commit. */
-  #head = 0;
-  readonly #copy: Copy;
-  readonly #clock: Clock;
+  readonly #store: Store;
 
   constructor(options: SharedContextManagerOptions = {}) {
     const { isolation = "deep", clock = systemClock } = checkOptions(options);
-    this.#copy = isolation === "deep" ? copyDeep : copyShallow;
-    this.#clock = clock;
+    this.#store = new Store(clock, isolation === "deep" ? copyDeep : copyShallow);
   }
 
   /**
@@ -59,10 +62,7 @@ export class SharedContextManager<Data extends object = JsonObject> {
   create(contextId: string, initialData: DeepReadonly<Data>): SharedContext<Data> {
     checkId("contextId", contextId);
     checkData("initialData", initialData);
-    const head = this.#head;
-    const found = this.#entries.get(contextId);
-    const next = rules.create(found, { contextId, data: initialData }, this.#clock.wallMs(), this.#copy);
-    return this.#overtaken(head, contextId, found) ? this.create(contextId, initialData) : this.#commit(next);
+    return wrap(this.#store.create({ contextId, data: initialData, author: ANONYMOUS, note: null }));
   }
 
   /**
@@ -75,7 +75,7 @@ export class SharedContextManager<Data extends object = JsonObject> {
    * ```
    */
   get(contextId: string): SharedContext<Data> | undefined {
-    const entry = this.#entries.get(contextId);
+    const entry = this.#store.entries.get(contextId);
     if (entry !== undefined) return wrap(entry);
     checkId("contextId", contextId); // only strings are ever found
     return undefined;
@@ -98,11 +98,8 @@ export class SharedContextManager<Data extends object = JsonObject> {
   update(contextId: string, data: DeepReadonly<Data>, expected: ExpectedVersion): SharedContext<Data> {
     checkId("contextId", contextId);
     checkData("data", data);
-    const command = { contextId, data, expected: readExpected(contextId, expected) };
-    const head = this.#head;
-    const found = this.#entries.get(contextId);
-    const next = rules.update(found, command, this.#clock.wallMs(), this.#copy);
-    return this.#overtaken(head, contextId, found) ? this.update(contextId, data, expected) : this.#commit(next);
+    const read = readExpected(contextId, expected);
+    return wrap(this.#store.update({ contextId, data, expected: read, author: ANONYMOUS, note: null }));
   }
 
   /**
@@ -118,14 +115,10 @@ export class SharedContextManager<Data extends object = JsonObject> {
    * }
    * ```
    */
-  lock(contextId: string, agentId: string): boolean {
+  lock(contextId: string, agentId: string, options?: LockOptions): boolean {
     checkId("contextId", contextId);
     checkId("agentId", agentId);
-    const found = this.#entries.get(contextId);
-    const next = rules.lock(found, { contextId, agentId });
-    if (next instanceof Rejection) return refusedOnlyByLock(next);
-    if (next !== found) this.#commit(next);
-    return true;
+    return this.#store.lock({ contextId, agentId, ttlMs: readMs(options, "ttlMs", 1) });
   }
 
   /**
@@ -141,12 +134,7 @@ export class SharedContextManager<Data extends object = JsonObject> {
   unlock(contextId: string, agentId: string): boolean {
     checkId("contextId", contextId);
     checkId("agentId", agentId);
-    const found = this.#entries.get(contextId);
-    const next = rules.unlock(found, { contextId, agentId });
-    if (next instanceof Rejection) return refusedOnlyByLock(next);
-    if (next === found) return false;
-    this.#commit(next);
-    return true;
+    return this.#store.unlock({ contextId, agentId });
   }
 
   /**
@@ -163,30 +151,55 @@ export class SharedContextManager<Data extends object = JsonObject> {
    */
   delete(contextId: string, expected?: ExpectedVersion): boolean {
     checkId("contextId", contextId);
-    const command = { contextId, expected: expected === undefined ? undefined : readExpected(contextId, expected) };
-    const found = this.#entries.get(contextId);
-    const next = rules.remove(found, command);
-    if (next instanceof Rejection) throw new ContextError(next.code, detailsOf(next));
-    if (found === undefined) return false;
-    this.#head += 1;
-    return this.#entries.delete(contextId);
+    const read = expected === undefined ? undefined : readExpected(contextId, expected);
+    return this.#store.remove({ contextId, expected: read, author: undefined });
+  }
+
+  /**
+   * Breaks the lock of a context, whoever holds it. Its holder is told with the reason: its signal aborts, and
+   * every later call through its lease is LEASE_LOST.
+   *
+   * @param options - `reason` is required; `agentId` is who does it.
+   * @returns `false` when nobody holds the lock.
+   * @throws {@link ContextError} INVALID, NOT_FOUND.
+   * @example
+   * ```ts
+   * manager.forceUnlock("plan", { reason: "its holder hangs", agentId: "operator" });
+   * ```
+   */
+  forceUnlock(contextId: string, options: ForceUnlockOptions): boolean {
+    checkId("contextId", contextId);
+    return this.#store.forceUnlock(contextId, readForce(options));
+  }
+
+  /**
+   * A handle that acts in the name of an agent: the owner of a lock writes through it, and it can wait for locks.
+   *
+   * @throws {@link ContextError} INVALID.
+   * @example
+   * ```ts
+   * const planner = manager.agent("planner");
+   * await planner.withLock("plan", (lease) => lease.update("plan", { step: 2 }, "1"));
+   * ```
+   */
+  agent(agentId: string): Agent<Data> {
+    checkId("agentId", agentId);
+    return agentOn<Data>(this.#store, agentId);
   }
 
   /** The ids of all contexts, in the order of their creation. */
   listContexts(): string[] {
-    return Array.from(this.#entries.keys());
+    return Array.from(this.#store.entries.keys());
   }
 
   /** Deletes every context, whoever holds their locks. Revisions go on. */
   clear(): void {
-    if (this.#entries.size === 0) return;
-    this.#head += 1;
-    this.#entries.clear();
+    this.#store.clear();
   }
 
   /** The number of contexts. */
   get size(): number {
-    return this.#entries.size;
+    return this.#store.entries.size;
   }
 
   /**
@@ -198,7 +211,7 @@ export class SharedContextManager<Data extends object = JsonObject> {
    * ```
    */
   [Symbol.iterator](): IterableIterator<SharedContext<Data>> {
-    return Array.from(this.#entries.values(), wrap<Data>).values();
+    return Array.from(this.#store.entries.values(), wrap<Data>).values();
   }
 
   /**
@@ -211,7 +224,8 @@ export class SharedContextManager<Data extends object = JsonObject> {
    * ```
    */
   toDict(): ManagerDict<Data> {
-    return writeManagerDict<Data>(this.#entries.values(), this.#head);
+    const { entries, head, clock } = this.#store;
+    return writeManagerDict<Data>(entries.values(), head, clock.leaseMs());
   }
 
   /** What `JSON.stringify(manager)` writes: `toDict()`. */
@@ -229,35 +243,10 @@ export class SharedContextManager<Data extends object = JsonObject> {
     options?: SharedContextManagerOptions,
   ): SharedContextManager<Data> {
     const manager = new SharedContextManager<Data>(options);
-    const { entries, revision } = readManagerDict(dict, manager.#clock.wallMs(), manager.#copy);
-    manager.#entries = entries;
-    manager.#head = revision;
+    const store = manager.#store;
+    const { entries, revision } = readManagerDict(dict, store.time(undefined, true), store.copy);
+    store.entries = entries;
+    store.head = revision;
     return manager;
   }
-
-  /**
-   * Copying the caller's data can run the caller's code, a getter or a proxy, and that code can write here
-   * too. Then the entry that the rule has seen may be gone, and the rule must run again (law 3).
-   */
-  #overtaken(head: number, contextId: string, found: Entry | undefined): boolean {
-    return this.#head !== head && this.#entries.get(contextId) !== found;
-  }
-
-  #commit(next: Entry | Rejection): SharedContext<Data> {
-    if (next instanceof Rejection) throw new ContextError(next.code, detailsOf(next));
-    rules.stamp(next, ++this.#head);
-    this.#entries.set(next.contextId, next);
-    return wrap(next);
-  }
-}
-
-/** `lock` and `unlock` answer `false` where section 6.20 says so. */
-function refusedOnlyByLock(rejection: Rejection): false {
-  if (rejection.code !== "LOCKED") throw new ContextError(rejection.code, detailsOf(rejection));
-  return false;
-}
-
-/** The details of the error that a rejection becomes. */
-function detailsOf({ details }: Rejection): ErrorDetails[ErrorCode] {
-  return "current" in details ? { ...details, current: wrap(details.current) } : details;
 }

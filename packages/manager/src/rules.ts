@@ -6,58 +6,50 @@
  * Arguments have been checked before (`arguments.ts`); refusals come in the order of law 11.
  */
 
-import { type Copy, explain, finish } from "./data.ts";
+import { type Copy, explain } from "./data.ts";
+import { type Author, type Entry, type Expected, hasLapsed, holding, type Lock, PENDING, type Time } from "./entry.ts";
 import type { ErrorCode, ErrorDetails } from "./errors.ts";
-
-/** One context as it is stored. */
-export interface Entry {
-  readonly contextId: string;
-  readonly version: string;
-  readonly data: object;
-  /** Whether `data` has been finished, because somebody outside may hold it. The one field that changes in place. */
-  exposed: boolean;
-  readonly lock: Lock | null;
-  readonly createdAtMs: number;
-  readonly updatedAtMs: number;
-  readonly revision: number;
-  readonly incarnation: number;
-}
-
-export interface Lock {
-  readonly owner: string;
-  /** The revision that granted the lock. */
-  readonly token: number;
-}
-
-/** Stands for the revision that a commit will get; `stamp` puts it in. No committed revision is 0. */
-export const PENDING = 0;
 
 export interface CreateCommand {
   readonly contextId: string;
   readonly data: object;
+  readonly author: Author;
+  readonly note: string | null;
 }
 
-export interface UpdateCommand {
-  readonly contextId: string;
-  readonly data: object;
+export interface UpdateCommand extends CreateCommand {
   readonly expected: Expected;
+}
+
+export interface RemoveCommand {
+  readonly contextId: string;
+  readonly expected: Expected | undefined;
+  /** `undefined` deletes whoever holds the lock, as section 6.20 does. */
+  readonly author: Author | undefined;
 }
 
 export interface LockCommand {
   readonly contextId: string;
   readonly agentId: string;
+  /** `undefined` never expires, and leaves the expiry of a lock that the agent holds already. */
+  readonly ttlMs: number | undefined;
 }
 
-export interface DeleteCommand {
+export interface UnlockCommand {
   readonly contextId: string;
-  readonly expected: Expected | undefined;
+  readonly agentId: string;
 }
 
-/** What the caller believes the context to be at. Without an incarnation the version alone counts. */
-export interface Expected {
-  readonly version: string;
-  readonly incarnation: number | undefined;
+export interface LeaseCommand {
+  readonly contextId: string;
+  readonly token: number;
 }
+
+export interface RenewCommand extends LeaseCommand {
+  readonly ttlMs: number;
+}
+
+const LAST_DATE_MS = 8.64e15;
 
 /** A refusal as a value. Its details are those of the error it becomes, with an entry for the snapshot. */
 export class Rejection<Code extends ErrorCode = ErrorCode> {
@@ -76,13 +68,11 @@ export type RejectionDetails = {
     : ErrorDetails[Code];
 };
 
-export function create(
-  entry: Entry | undefined,
-  command: CreateCommand,
-  wallMs: number,
-  copy: Copy,
-): Entry | Rejection {
-  if (entry !== undefined) return new Rejection("EXISTS", { contextId: command.contextId });
+/** What a rule leaves: an entry, the absence of one, or a refusal. */
+export type Outcome = Entry | undefined | Rejection;
+
+export function create(found: Entry | undefined, command: CreateCommand, time: Time, copy: Copy): Entry | Rejection {
+  if (found !== undefined) return new Rejection("EXISTS", { contextId: command.contextId });
   const data = copy(command.data);
   if (data === undefined) return invalidData("initialData", command.data);
   return {
@@ -91,71 +81,92 @@ export function create(
     data,
     exposed: false,
     lock: null,
-    createdAtMs: wallMs,
-    updatedAtMs: wallMs,
+    createdAtMs: time.wallMs,
+    updatedAtMs: time.wallMs,
+    updatedBy: command.author.agentId,
+    note: command.note,
     revision: PENDING,
     incarnation: PENDING,
   };
 }
 
-/** Section 6.20: a lock refuses every update, its owner's too. */
-export function update(
-  entry: Entry | undefined,
-  command: UpdateCommand,
-  wallMs: number,
-  copy: Copy,
-): Entry | Rejection {
-  if (entry === undefined) return notFound(command.contextId);
-  if (entry.lock !== null) return locked(entry, entry.lock);
-  if (!matches(entry, command.expected)) return conflict(entry, command.expected);
+export function update(found: Entry | undefined, command: UpdateCommand, time: Time, copy: Copy): Entry | Rejection {
+  if (found === undefined) return notFound(command.contextId);
+  const refused =
+    found.lock === null && command.author.token === null ? undefined : barred(found, command.author, time);
+  if (refused !== undefined) return refused;
+  if (!matches(found, command.expected)) return conflict(found, command.expected);
   const data = copy(command.data);
   if (data === undefined) return invalidData("data", command.data);
   return {
-    contextId: entry.contextId,
-    version: String(Number(entry.version) + 1),
+    contextId: found.contextId,
+    version: String(Number(found.version) + 1),
     data,
     exposed: false,
-    lock: null,
-    createdAtMs: entry.createdAtMs,
-    updatedAtMs: wallMs,
+    lock: found.lock !== null && found.lock.owner === command.author.agentId ? found.lock : null,
+    createdAtMs: found.createdAtMs,
+    updatedAtMs: time.wallMs,
+    updatedBy: command.author.agentId,
+    note: command.note,
     revision: PENDING,
-    incarnation: entry.incarnation,
+    incarnation: found.incarnation,
   };
 }
 
-export function lock(entry: Entry | undefined, command: LockCommand): Entry | Rejection {
-  if (entry === undefined) return notFound(command.contextId);
-  if (entry.lock === null) return withLock(entry, { owner: command.agentId, token: PENDING });
-  return entry.lock.owner === command.agentId ? entry : locked(entry, entry.lock);
+/** An absent context is left absent, so that deleting twice does no harm. */
+export function remove(found: Entry | undefined, command: RemoveCommand, time: Time): undefined | Rejection {
+  if (found === undefined) return undefined;
+  const refused = command.author && barred(found, command.author, time);
+  if (refused !== undefined) return refused;
+  return command.expected === undefined || matches(found, command.expected)
+    ? undefined
+    : conflict(found, command.expected);
 }
 
-export function unlock(entry: Entry | undefined, command: LockCommand): Entry | Rejection {
-  if (entry === undefined) return notFound(command.contextId);
-  if (entry.lock === null) return entry;
-  return entry.lock.owner === command.agentId ? withLock(entry, null) : locked(entry, entry.lock);
+/** Takes the lock, or keeps it: the owner's lock keeps its token, and a new expiry only where one is asked for. */
+export function lock(found: Entry | undefined, command: LockCommand, time: Time): Entry | Rejection {
+  if (found === undefined) return notFound(command.contextId);
+  if (found.lock === null || found.lock.owner !== command.agentId) return grant(found, command, time);
+  return command.ttlMs === undefined ? found : withLock(found, extended(found.lock, command.ttlMs, time));
 }
 
-/** Section 6.20: deletion ignores locks. */
-export function remove(entry: Entry | undefined, command: DeleteCommand): undefined | Rejection {
-  if (entry === undefined || command.expected === undefined || matches(entry, command.expected)) return undefined;
-  return conflict(entry, command.expected);
+/** A new lock with a token of its own, where there is none or where the one there has lapsed. */
+export function grant(found: Entry | undefined, command: LockCommand, time: Time): Entry | Rejection {
+  if (found === undefined) return notFound(command.contextId);
+  if (found.lock !== null && !hasLapsed(found.lock, time.leaseMs)) return locked(found, found.lock);
+  return withLock(found, lockUntil(command.agentId, PENDING, time.wallMs, command.ttlMs, time));
 }
 
-/** Puts the revision of a commit into an entry that a rule has just made and nobody has seen. */
-export function stamp(entry: Entry, revision: number): void {
-  const draft = entry as { -readonly [Key in keyof Entry]: Entry[Key] };
-  draft.revision = revision;
-  if (draft.incarnation === PENDING) draft.incarnation = revision;
-  if (draft.lock !== null && draft.lock.token === PENDING) (draft.lock as { token: number }).token = revision;
+export function unlock(found: Entry | undefined, command: UnlockCommand): Entry | Rejection {
+  if (found === undefined) return notFound(command.contextId);
+  if (found.lock === null) return found;
+  return found.lock.owner === command.agentId ? withLock(found, null) : locked(found, found.lock);
 }
 
-/** The data of an entry, finished before its first reader sees it. */
-export function expose(entry: Entry): object {
-  if (!entry.exposed) {
-    finish(entry.data);
-    entry.exposed = true;
-  }
-  return entry.data;
+export function renew(found: Entry | undefined, command: RenewCommand, time: Time): Entry | Rejection {
+  if (found === undefined) return notFound(command.contextId);
+  if (found.lock === null || found.lock.token !== command.token) return leaseLost(found, command.token);
+  return withLock(found, extended(found.lock, command.ttlMs, time));
+}
+
+export function release(found: Entry | undefined, command: LeaseCommand): Entry | Rejection {
+  if (found === undefined) return notFound(command.contextId);
+  if (found.lock === null || found.lock.token !== command.token) return leaseLost(found, command.token);
+  return withLock(found, null);
+}
+
+/** Takes the lock away from whoever holds it. */
+export function breakLock(found: Entry | undefined, command: { readonly contextId: string }): Entry | Rejection {
+  if (found === undefined) return notFound(command.contextId);
+  return found.lock === null ? found : withLock(found, null);
+}
+
+/** LEASE_LOST before LOCKED (law 11). A lapsed lock bars nobody: the write takes it away. */
+function barred(entry: Entry, { agentId, token }: Author, time: Time): Rejection | undefined {
+  const { lock } = entry;
+  if (token !== null) return lock !== null && lock.token === token ? undefined : leaseLost(entry, token);
+  if (lock === null || lock.owner === agentId || hasLapsed(lock, time.leaseMs)) return undefined;
+  return locked(entry, lock);
 }
 
 function matches(entry: Entry, expected: Expected): boolean {
@@ -163,6 +174,17 @@ function matches(entry: Entry, expected: Expected): boolean {
     entry.version === expected.version &&
     (expected.incarnation === undefined || expected.incarnation === entry.incarnation)
   );
+}
+
+function extended({ owner, token, sinceMs }: Lock, ttlMs: number, time: Time): Lock {
+  return lockUntil(owner, token, sinceMs, ttlMs, time);
+}
+
+/** `undefined` and `Infinity` are for ever, and so is whatever ends after the last `Date`. */
+function lockUntil(owner: string, token: number, sinceMs: number, ttlMs: number | undefined, time: Time): Lock {
+  return ttlMs === undefined || time.wallMs + ttlMs > LAST_DATE_MS
+    ? { owner, token, sinceMs, expiresAtMs: null, deadlineMs: null }
+    : { owner, token, sinceMs, expiresAtMs: time.wallMs + ttlMs, deadlineMs: time.leaseMs + ttlMs };
 }
 
 /** Every field by name: a spread of the entry takes several times as long. */
@@ -175,6 +197,8 @@ function withLock(entry: Entry, lock: Lock | null): Entry {
     lock,
     createdAtMs: entry.createdAtMs,
     updatedAtMs: entry.updatedAtMs,
+    updatedBy: entry.updatedBy,
+    note: entry.note,
     revision: PENDING,
     incarnation: entry.incarnation,
   };
@@ -184,8 +208,17 @@ function notFound(contextId: string): Rejection {
   return new Rejection("NOT_FOUND", { contextId });
 }
 
-function locked(entry: Entry, { owner }: Lock): Rejection {
-  return new Rejection("LOCKED", { contextId: entry.contextId, owner });
+function locked(entry: Entry, lock: Lock): Rejection {
+  return new Rejection("LOCKED", { contextId: entry.contextId, ...holding(lock) });
+}
+
+function leaseLost(entry: Entry, token: number): Rejection {
+  return new Rejection("LEASE_LOST", {
+    contextId: entry.contextId,
+    token,
+    owner: entry.lock?.owner ?? null,
+    reason: "the lock has been released or taken over",
+  });
 }
 
 function conflict(entry: Entry, expected: Expected): Rejection {

@@ -1,9 +1,9 @@
 import { ContextError, ERROR_CODES, isContextError, SharedContextManager } from "shared-context-manager";
 import { describe, expect, it } from "vitest";
-import { refusal } from "./support.ts";
+import { manualClock, refusal } from "./support.ts";
 
 describe("ContextError", () => {
-  const manager = new SharedContextManager();
+  const manager = new SharedContextManager({ clock: manualClock() });
   const read = manager.create("plan", { step: 1 });
   manager.update("plan", { step: 2 }, read);
   const conflict = refusal("CONFLICT", () => manager.update("plan", { step: 3 }, read));
@@ -30,7 +30,11 @@ describe("ContextError", () => {
     const invalid = refusal("INVALID", () => manager.update("plan", {}, 3 as never));
     expect([conflict, locked, missing, exists, invalid].map((error) => [error.retryable, error.message])).toEqual([
       [true, conflict.message],
-      [true, 'context "plan" is locked by "reviewer": wait until it is unlocked, then get it again'],
+      [
+        true,
+        'context "plan" is locked by "reviewer" (since 2026-01-31T09:30:00.000Z, with no expiry): ' +
+          "wait until it is unlocked, then get it again",
+      ],
       [false, 'context "nothing" does not exist: create it first, or check the id'],
       [false, 'context "plan" exists already: get it and update it, or delete it first'],
       [false, "expected: expected a version string or a snapshot of this context; received 3"],

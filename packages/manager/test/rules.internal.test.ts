@@ -6,13 +6,16 @@
 import { describe, expect, it } from "vitest";
 import { copyDeep } from "../src/data.ts";
 import * as rules from "../src/rules.ts";
-import { type Entry, PENDING, Rejection, stamp } from "../src/rules.ts";
+import { ANONYMOUS, type Entry, PENDING, stamp, type Time } from "../src/entry.ts";
+import { Rejection } from "../src/rules.ts";
 import { explore, type System, Violation } from "./explore.ts";
 
 type Rules = Pick<typeof rules, "create" | "update" | "lock" | "unlock" | "remove">;
 
 const AGENTS = ["ann", "bob", "cyd"];
 const CONTEXT = "plan";
+const NOW: Time = { wallMs: 0, leaseMs: 0 };
+const WRITE = { author: ANONYMOUS, note: null };
 
 interface Command {
   readonly agent: string;
@@ -52,17 +55,22 @@ function apply(subject: Rules, { entry, reads }: State, { agent, does }: Command
   const expected = read && { version: read.version, incarnation: read.incarnation };
   switch (does) {
     case "create":
-      return subject.create(entry, { contextId: CONTEXT, data: { by: agent } }, 0, copyDeep);
+      return subject.create(entry, { contextId: CONTEXT, data: { by: agent }, ...WRITE }, NOW, copyDeep);
     case "update":
-      return subject.update(entry, { contextId: CONTEXT, data: { by: agent }, expected: expected! }, 0, copyDeep);
+      return subject.update(
+        entry,
+        { contextId: CONTEXT, data: { by: agent }, expected: expected!, ...WRITE },
+        NOW,
+        copyDeep,
+      );
     case "lock":
-      return subject.lock(entry, { contextId: CONTEXT, agentId: agent });
+      return subject.lock(entry, { contextId: CONTEXT, agentId: agent, ttlMs: undefined }, NOW);
     case "unlock":
       return subject.unlock(entry, { contextId: CONTEXT, agentId: agent });
     case "delete":
-      return subject.remove(entry, { contextId: CONTEXT, expected: undefined });
+      return subject.remove(entry, { contextId: CONTEXT, expected: undefined, author: undefined }, NOW);
     case "delete what it read":
-      return subject.remove(entry, { contextId: CONTEXT, expected });
+      return subject.remove(entry, { contextId: CONTEXT, expected, author: undefined }, NOW);
     case "read":
       return entry;
     case "clear":
@@ -123,27 +131,27 @@ function keyOf({ entry, reads }: State): string {
 const mutants: Record<string, Rules> = {
   "update does not check the version": {
     ...rules,
-    update: (entry, command, wallMs, copy) =>
-      rules.update(entry, entry ? { ...command, expected: entry } : command, wallMs, copy),
+    update: (entry, command, time, copy) =>
+      rules.update(entry, entry ? { ...command, expected: entry } : command, time, copy),
   },
   "update does not compare the incarnation": {
     ...rules,
-    update: (entry, command, wallMs, copy) =>
-      rules.update(entry, { ...command, expected: { ...command.expected, incarnation: undefined } }, wallMs, copy),
+    update: (entry, command, time, copy) =>
+      rules.update(entry, { ...command, expected: { ...command.expected, incarnation: undefined } }, time, copy),
   },
   "update does not check the lock": {
     ...rules,
-    update: (entry, command, wallMs, copy) => rules.update(entry && { ...entry, lock: null }, command, wallMs, copy),
+    update: (entry, command, time, copy) => rules.update(entry && { ...entry, lock: null }, command, time, copy),
   },
   "update does not move the version": {
     ...rules,
-    update: (entry, command, wallMs, copy) =>
-      same(rules.update(entry, command, wallMs, copy), { version: entry?.version ?? "1" }),
+    update: (entry, command, time, copy) =>
+      same(rules.update(entry, command, time, copy), { version: entry?.version ?? "1" }),
   },
   "update moves the version by two": {
     ...rules,
-    update: (entry, command, wallMs, copy) =>
-      same(rules.update(entry, command, wallMs, copy), { version: String(Number(entry?.version) + 2) }),
+    update: (entry, command, time, copy) =>
+      same(rules.update(entry, command, time, copy), { version: String(Number(entry?.version) + 2) }),
   },
   "update refuses everything": {
     ...rules,
@@ -151,14 +159,14 @@ const mutants: Record<string, Rules> = {
   },
   "lock moves the version": {
     ...rules,
-    lock: (entry, command) => {
-      const next = rules.lock(entry, command);
+    lock: (entry, command, time) => {
+      const next = rules.lock(entry, command, time);
       return next === entry ? next : same(next, { version: String(Number(entry?.version) + 1) });
     },
   },
   "lock takes the lock of another": {
     ...rules,
-    lock: (entry, command) => rules.lock(entry && { ...entry, lock: null }, command),
+    lock: (entry, command, time) => rules.lock(entry && { ...entry, lock: null }, command, time),
   },
   "unlock does not check the owner": {
     ...rules,
@@ -166,17 +174,19 @@ const mutants: Record<string, Rules> = {
   },
   "delete does not check the version": {
     ...rules,
-    remove: (entry, command) => rules.remove(entry, { ...command, expected: undefined }),
+    remove: (entry, command, time) => rules.remove(entry, { ...command, expected: undefined }, time),
   },
   "create leaves the lock of its predecessor": {
     ...rules,
-    create: (entry, command, wallMs, copy) =>
-      same(rules.create(entry, command, wallMs, copy), { lock: { owner: "ann", token: 1 } }),
+    create: (entry, command, time, copy) =>
+      same(rules.create(entry, command, time, copy), {
+        lock: { owner: "ann", token: 1, sinceMs: 0, expiresAtMs: null, deadlineMs: null },
+      }),
   },
   "a refused update changes the entry": {
     ...rules,
-    update: (entry, command, wallMs, copy) => {
-      const next = rules.update(entry, command, wallMs, copy);
+    update: (entry, command, time, copy) => {
+      const next = rules.update(entry, command, time, copy);
       if (next instanceof Rejection && entry) Object.assign(entry, { updatedAtMs: entry.updatedAtMs + 1 });
       return next;
     },

@@ -14,7 +14,8 @@ describe("a snapshot", () => {
   it("prints its fields in Node", () => {
     expect(inspect(second, { breakLength: Infinity })).toBe(
       "SharedContext { contextId: 'plan', version: '2', data: { step: 2 }, lockedBy: null, " +
-        "createdAt: 2026-01-31T09:30:00.000Z, updatedAt: 2026-01-31T09:30:00.000Z, revision: 2, incarnation: 1 }",
+        "createdAt: 2026-01-31T09:30:00.000Z, updatedAt: 2026-01-31T09:30:00.000Z, updatedBy: null, " +
+        "revision: 2, incarnation: 1 }",
     );
     expect(inspect({ deep: { down: { plan: second } } }, { depth: 0 })).not.toContain("step");
   });
@@ -45,7 +46,12 @@ describe("a snapshot", () => {
     manager.create("locked", {});
     manager.lock("locked", "agent");
     const locked = manager.get("locked");
-    expect(locked?.lock).toEqual({ owner: "agent", token: locked?.revision });
+    expect(locked?.lock).toEqual({
+      owner: "agent",
+      token: locked?.revision,
+      since: locked?.createdAt,
+      expiresAt: null,
+    });
   });
 });
 

@@ -1,0 +1,221 @@
+import { acquire, type AcquireOptions } from "./acquire.ts";
+import {
+  checkData,
+  checkId,
+  type ExpectedVersion,
+  readContextIds,
+  readExpected,
+  readMs,
+  readNote,
+  readSignal,
+  type WriteOptions,
+} from "./arguments.ts";
+import { type SharedContext, wrap } from "./context.ts";
+import type { DeepReadonly, JsonObject } from "./data.ts";
+import type { Author } from "./entry.ts";
+import { ContextError, isContextError } from "./errors.ts";
+import type { Lease } from "./leases.ts";
+import type { Store } from "./store.ts";
+
+const DEFAULT_TTL_MS = 30_000;
+const DEFAULT_MAX_HOLD_MS = 600_000;
+const DEFAULT_TIMEOUT_MS = 30_000;
+
+/** The handle of an agent on a store. A friend of the class, not exported from the package. */
+export let agentOn: <Data extends object>(store: Store, agentId: string) => Agent<Data>;
+
+/** How to set a lock. */
+export interface LockOptions {
+  /** Milliseconds after which another agent may take the lock over; without it, never. */
+  readonly ttlMs?: number;
+}
+
+/**
+ * A handle with an identity: what it writes and locks, it writes and locks in the name of its agent. The owner
+ * of a lock may write while it holds it. Get one from `manager.agent(agentId)`.
+ *
+ * Two tasks that run at the same time are two agents: give them ids of their own.
+ */
+export class Agent<Data extends object = JsonObject> {
+  /** The name it acts under. */
+  readonly agentId: string;
+  readonly #store: Store;
+  readonly #author: Author;
+  #closed = false;
+
+  private constructor(store: Store, agentId: string) {
+    this.#store = store;
+    this.agentId = agentId;
+    this.#author = { agentId, token: null };
+  }
+
+  static {
+    agentOn = (store, agentId) => new Agent(store, agentId);
+  }
+
+  /**
+   * Creates a context at version `"1"`.
+   *
+   * @throws {@link ContextError} INVALID, EXISTS, CLOSED.
+   * @example
+   * ```ts
+   * planner.create("plan", { step: 1 }, { note: "first draft" });
+   * ```
+   */
+  create(contextId: string, initialData: DeepReadonly<Data>, options?: WriteOptions): SharedContext<Data> {
+    this.#checkOpen();
+    checkId("contextId", contextId);
+    checkData("initialData", initialData);
+    const command = { contextId, data: initialData, author: this.#author, note: readNote(options) };
+    return wrap(this.#store.create(command));
+  }
+
+  /**
+   * Replaces the data of a context, if nobody has changed it since this agent read it. A lock of its own does
+   * not stop it; a lock of another agent that has lapsed is taken away.
+   *
+   * @throws {@link ContextError} INVALID, NOT_FOUND, LOCKED, CONFLICT, CLOSED.
+   * @example
+   * ```ts
+   * planner.update("plan", { ...context.data, step: 2 }, context, { note: "reviewed" });
+   * ```
+   */
+  update(
+    contextId: string,
+    data: DeepReadonly<Data>,
+    expected: ExpectedVersion,
+    options?: WriteOptions,
+  ): SharedContext<Data> {
+    this.#checkOpen();
+    checkId("contextId", contextId);
+    checkData("data", data);
+    const note = readNote(options);
+    const command = { contextId, data, expected: readExpected(contextId, expected), author: this.#author, note };
+    return wrap(this.#store.update(command));
+  }
+
+  /**
+   * Deletes a context. Unlike `manager.delete` it respects the lock of another agent.
+   *
+   * @returns whether it existed.
+   * @throws {@link ContextError} INVALID, LOCKED, CONFLICT, CLOSED.
+   * @example
+   * ```ts
+   * planner.delete("plan", context);
+   * ```
+   */
+  delete(contextId: string, expected?: ExpectedVersion): boolean {
+    this.#checkOpen();
+    checkId("contextId", contextId);
+    const read = expected === undefined ? undefined : readExpected(contextId, expected);
+    return this.#store.remove({ contextId, expected: read, author: this.#author });
+  }
+
+  /**
+   * Takes the lock if it is free and nobody waits for it; never waits itself.
+   *
+   * @returns `true` when the agent holds the lock now or held it already: then the token stays, and the expiry
+   *   moves only if `ttlMs` is given.
+   * @throws {@link ContextError} INVALID, NOT_FOUND, CLOSED.
+   * @example
+   * ```ts
+   * if (planner.lock("plan", { ttlMs: 5_000 })) planner.update("plan", data, context);
+   * ```
+   */
+  lock(contextId: string, options?: LockOptions): boolean {
+    this.#checkOpen();
+    checkId("contextId", contextId);
+    return this.#store.lock({ contextId, agentId: this.agentId, ttlMs: readMs(options, "ttlMs", 1) });
+  }
+
+  /**
+   * Clears the lock of this agent, however it got it.
+   *
+   * @returns `false` when another agent holds the lock or nobody does.
+   * @throws {@link ContextError} INVALID, NOT_FOUND, CLOSED.
+   * @example
+   * ```ts
+   * planner.unlock("plan");
+   * ```
+   */
+  unlock(contextId: string): boolean {
+    this.#checkOpen();
+    checkId("contextId", contextId);
+    return this.#store.unlock({ contextId, agentId: this.agentId });
+  }
+
+  /**
+   * Waits for its turn, first in, first out, and takes a lease on one context or on several at once: all or
+   * none, and nothing is held before all are free.
+   *
+   * @throws {@link ContextError} INVALID, NOT_FOUND (also when a context is deleted meanwhile), DEADLOCK at once
+   *   when the wait would close a cycle, TIMEOUT, CLOSED; or the reason of the signal.
+   * @example
+   * ```ts
+   * const lease = await planner.acquire(["plan", "budget"], { timeoutMs: 5_000 });
+   * ```
+   */
+  async acquire(contextIds: string | readonly string[], options?: AcquireOptions): Promise<Lease<Data>> {
+    this.#checkOpen();
+    return acquire<Data>(this.#store, {
+      agentId: this.agentId,
+      contextIds: readContextIds(contextIds),
+      ttlMs: readMs(options, "ttlMs", 1) ?? DEFAULT_TTL_MS,
+      maxHoldMs: readMs(options, "maxHoldMs", 0) ?? DEFAULT_MAX_HOLD_MS,
+      timeoutMs: readMs(options, "timeoutMs", 0) ?? DEFAULT_TIMEOUT_MS,
+      signal: readSignal(options),
+    });
+  }
+
+  /**
+   * Runs `run` under a lease and releases it, whatever happens.
+   *
+   * @returns what `run` returns.
+   * @throws what `acquire` and `run` throw; and LEASE_LOST when `run` ended well but the lease was lost meanwhile.
+   * @example
+   * ```ts
+   * await planner.withLock("plan", async (lease) => {
+   *   lease.update("plan", await think(manager.get("plan")), manager.get("plan"));
+   * });
+   * ```
+   */
+  async withLock<Result>(
+    contextIds: string | readonly string[],
+    run: (lease: Lease<Data>) => Result | PromiseLike<Result>,
+    options?: AcquireOptions,
+  ): Promise<Result> {
+    const lease = await this.acquire(contextIds, options);
+    let result: Result;
+    try {
+      result = await run(lease);
+    } catch (error) {
+      releaseQuietly(lease);
+      throw error;
+    }
+    lease.release();
+    return result;
+  }
+
+  /**
+   * Releases everything that the agent holds, under whatever handle, and takes it out of its queues. Closing
+   * twice does no harm; any other call afterwards is CLOSED.
+   */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#store.forget(this.agentId);
+  }
+
+  #checkOpen(): void {
+    if (this.#closed) throw new ContextError("CLOSED", { agentId: this.agentId });
+  }
+}
+
+/** What went wrong first is what the caller should hear of. */
+function releaseQuietly(lease: { release(): void }): void {
+  try {
+    lease.release();
+  } catch (error) {
+    if (!isContextError(error, "LEASE_LOST")) throw error;
+  }
+}

@@ -1,0 +1,86 @@
+/** The words that rules, store and dictionaries share: what a context is when nobody is looking at it. */
+
+import { finish } from "./data.ts";
+import type { LockHolding } from "./errors.ts";
+
+/** One context as it is stored. */
+export interface Entry {
+  readonly contextId: string;
+  readonly version: string;
+  readonly data: object;
+  /** Whether `data` has been finished, because somebody outside may hold it. The one field that changes in place. */
+  exposed: boolean;
+  readonly lock: Lock | null;
+  readonly createdAtMs: number;
+  readonly updatedAtMs: number;
+  /** Who wrote `data`, and what they said about it; `null` for an anonymous write and for no note. */
+  readonly updatedBy: string | null;
+  readonly note: string | null;
+  readonly revision: number;
+  readonly incarnation: number;
+}
+
+export interface Lock {
+  readonly owner: string;
+  /** The revision that granted the lock. */
+  readonly token: number;
+  /** Wall time, for people. */
+  readonly sinceMs: number;
+  /** Wall time, for people; `null` for a lock that never expires. */
+  readonly expiresAtMs: number | null;
+  /** Lease time from which the lock may be taken over; `null` for never. */
+  readonly deadlineMs: number | null;
+}
+
+/** Law 9: wall time for what people read, lease time (monotonic) for expiry. */
+export interface Time {
+  readonly wallMs: number;
+  readonly leaseMs: number;
+}
+
+/** What the caller believes the context to be at. Without an incarnation the version alone counts. */
+export interface Expected {
+  readonly version: string;
+  readonly incarnation: number | undefined;
+}
+
+/**
+ * Who writes, and by what right it passes a lock: a lease by its token, an agent by its name, an anonymous
+ * caller (`agentId` null) by nothing.
+ */
+export interface Author {
+  readonly agentId: string | null;
+  readonly token: number | null;
+}
+
+export const ANONYMOUS: Author = { agentId: null, token: null };
+
+/** Stands for the revision that a commit will get; `stamp` puts it in. No committed revision is 0. */
+export const PENDING = 0;
+
+/** Puts the revision of a commit into an entry that a rule has just made and nobody has seen. */
+export function stamp(entry: Entry, revision: number): void {
+  const draft = entry as { -readonly [Key in keyof Entry]: Entry[Key] };
+  draft.revision = revision;
+  if (draft.incarnation === PENDING) draft.incarnation = revision;
+  if (draft.lock !== null && draft.lock.token === PENDING) (draft.lock as { token: number }).token = revision;
+}
+
+/** The data of an entry, finished before its first reader sees it. */
+export function expose(entry: Entry): object {
+  if (!entry.exposed) {
+    finish(entry.data);
+    entry.exposed = true;
+  }
+  return entry.data;
+}
+
+/** Whether a lock may be taken over. Until somebody does, its owner may still write and renew. */
+export function hasLapsed(lock: Lock, leaseMs: number): boolean {
+  return lock.deadlineMs !== null && leaseMs >= lock.deadlineMs;
+}
+
+/** Who holds a lock, as error details tell it. */
+export function holding({ owner, sinceMs, expiresAtMs }: Lock): LockHolding {
+  return { owner, since: new Date(sinceMs), expiresAt: expiresAtMs === null ? null : new Date(expiresAtMs) };
+}

@@ -1,0 +1,164 @@
+import type { Author } from "./entry.ts";
+import { ContextError, type ErrorDetails } from "./errors.ts";
+import type { Renewable } from "./renewals.ts";
+import * as rules from "./rules.ts";
+import type { Holder, Store } from "./store.ts";
+
+/** How long a lock is held. */
+export interface Term {
+  readonly ttlMs: number;
+  readonly maxHoldMs: number;
+}
+
+/** The inside of a lease: the locks it holds, how it is renewed, and what becomes of it. */
+export class Hold implements Holder, Renewable {
+  readonly store: Store;
+  readonly agentId: string;
+  readonly contextIds: readonly string[];
+  readonly token: number;
+  readonly author: Author;
+  readonly slackMs: number;
+  renewAtMs: number = Infinity;
+  readonly #ttlMs: number;
+  /** Lease time until which it renews itself. */
+  readonly #renewUntilMs: number;
+  /** What is still held: a context that the lease itself deletes leaves this set. */
+  readonly #held: Set<string>;
+  /** Lease time at which it lapses if nobody renews it. */
+  #deadlineMs: number;
+  #controller: AbortController | undefined;
+  #lost: ErrorDetails["LEASE_LOST"] | undefined;
+  #told = false;
+
+  /** Takes the locks. The caller knows that they are free. */
+  constructor(store: Store, agentId: string, contextIds: readonly string[], { ttlMs, maxHoldMs }: Term) {
+    const time = store.time(undefined, true);
+    this.store = store;
+    this.agentId = agentId;
+    this.contextIds = contextIds;
+    this.token = store.runAll(contextIds, (found, contextId) =>
+      rules.grant(found, { contextId, agentId, ttlMs }, time),
+    );
+    this.author = { agentId, token: this.token };
+    this.slackMs = ttlMs / 12;
+    this.#ttlMs = ttlMs;
+    this.#held = new Set(contextIds);
+    this.#renewUntilMs = time.leaseMs + maxHoldMs;
+    this.#deadlineMs = time.leaseMs + ttlMs;
+    store.hold(this.token, this);
+    this.#renewFrom(time.leaseMs);
+  }
+
+  get expiresAt(): Date | null {
+    for (const contextId of this.#held) {
+      const lock = this.store.entries.get(contextId)?.lock;
+      if (lock?.token === this.token && lock.expiresAtMs !== null) return new Date(lock.expiresAtMs);
+    }
+    return null;
+  }
+
+  /** Made when it is first asked for: an AbortController costs more than the lock. */
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#lost !== undefined) this.#abort(this.#lost);
+    }
+    return this.#controller.signal;
+  }
+
+  /** Whether the holder has heard of the loss, by a call or by the signal. */
+  get toldOfLoss(): boolean {
+    return this.#lost !== undefined && this.#told;
+  }
+
+  /** Once lost, every call says so, with the reason known at the time; until then the rules decide. */
+  check(): void {
+    if (this.#lost === undefined) return;
+    this.#told = true;
+    throw new ContextError("LEASE_LOST", this.#lost);
+  }
+
+  renew(): void {
+    this.check();
+    if (this.#held.size === 0) throw this.#over();
+    this.#renewBy(this.#ttlMs);
+  }
+
+  release(): void {
+    this.check();
+    const contextIds = this.#end();
+    if (contextIds.length > 0) this.#giveUp(contextIds);
+  }
+
+  /** Runs a deletion of a context in the name of the lease: its own doing is no loss. */
+  parting<Result>(contextId: string, remove: () => Result): Result {
+    this.check();
+    const held = this.#held.delete(contextId);
+    try {
+      return remove();
+    } catch (error) {
+      if (held) this.#held.add(contextId);
+      throw error;
+    } finally {
+      if (this.#held.size === 0) this.#end();
+    }
+  }
+
+  /** All or none: what is left of a lease over several contexts guards nothing, and is given up. */
+  lost(details: ErrorDetails["LEASE_LOST"]): void {
+    if (this.#lost !== undefined || !this.#held.delete(details.contextId)) return;
+    this.#lost = details;
+    // The commit that took one may have taken others.
+    const rest = this.#end().filter((contextId) => this.store.entries.get(contextId)?.lock?.token === this.token);
+    if (rest.length > 0) this.#giveUp(rest);
+    if (this.#controller !== undefined) this.#abort(details);
+  }
+
+  /** Extends what is held up to `maxHoldMs`, and never shortens it: a renewal by hand may have gone further. */
+  renewItself(): void {
+    const nowMs = this.store.clock.leaseMs();
+    const ttlMs = Math.min(this.#ttlMs, this.#renewUntilMs - nowMs);
+    if (nowMs + ttlMs > this.#deadlineMs) this.#renewBy(ttlMs);
+    else this.#renewFrom(nowMs);
+  }
+
+  #renewBy(ttlMs: number): void {
+    const time = this.store.time(undefined, true);
+    const { token } = this;
+    this.store.runAll([...this.#held], (found, contextId) => rules.renew(found, { contextId, token, ttlMs }, time));
+    this.#deadlineMs = time.leaseMs + ttlMs;
+    this.#renewFrom(time.leaseMs);
+  }
+
+  /** At a third of the time to live, until the lease may be held no longer. */
+  #renewFrom(leaseMs: number): void {
+    this.renewAtMs = leaseMs + this.#ttlMs / 3;
+    if (this.renewAtMs < this.#renewUntilMs) this.store.renewals.add(this);
+    else this.store.renewals.remove(this);
+  }
+
+  #giveUp(contextIds: readonly string[]): void {
+    const { token } = this;
+    this.store.runAll(contextIds, (found, contextId) => rules.release(found, { contextId, token }));
+  }
+
+  /** Stops renewing and listening; what was held until now. */
+  #end(): string[] {
+    const contextIds = [...this.#held];
+    this.#held.clear();
+    this.store.unhold(this.token);
+    this.store.renewals.remove(this);
+    return contextIds;
+  }
+
+  #over(): ContextError<"LEASE_LOST"> {
+    const contextId = this.contextIds[0] ?? "";
+    const owner = this.store.entries.get(contextId)?.lock?.owner ?? null;
+    return new ContextError("LEASE_LOST", { contextId, token: this.token, owner, reason: "it was released" });
+  }
+
+  #abort(details: ErrorDetails["LEASE_LOST"]): void {
+    this.#told = true;
+    this.#controller?.abort(new ContextError("LEASE_LOST", details));
+  }
+}

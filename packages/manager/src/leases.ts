@@ -1,0 +1,133 @@
+import { checkData, checkId, type ExpectedVersion, readExpected, readNote, type WriteOptions } from "./arguments.ts";
+import { type SharedContext, wrap } from "./context.ts";
+import { describe, type DeepReadonly, type JsonObject } from "./data.ts";
+import { invalid } from "./errors.ts";
+import type { Hold } from "./hold.ts";
+
+/** The lease on what is held. A friend of the class, not exported from the package. */
+export let leaseOn: <Data extends object>(hold: Hold) => Lease<Data>;
+
+/**
+ * A lock on one or several contexts that is held for as long as it is renewed, and writes in its name.
+ *
+ * Every write through a lease is checked for its fencing token and for the version in one step, so a holder
+ * that was asleep while another took over cannot overwrite what happened since (Kleppmann, "How to do
+ * distributed locking", 2016). It renews itself at a third of its time to live until `maxHoldMs`.
+ *
+ * @example
+ * ```ts
+ * await using lease = await agent.acquire("plan");
+ * const context = manager.get("plan");
+ * if (context) lease.update("plan", { ...context.data, step: 2 }, context);
+ * ```
+ */
+export class Lease<Data extends object = JsonObject> {
+  /** The contexts it holds, all by the same token. */
+  readonly contextIds: readonly string[];
+  /** The agent that holds it. */
+  readonly agentId: string;
+  /** The revision that granted it: the fencing token, never reused. Hand it on to what the store cannot guard. */
+  readonly token: number;
+  readonly #hold: Hold;
+
+  private constructor(hold: Hold) {
+    this.contextIds = Object.freeze([...hold.contextIds]);
+    this.agentId = hold.agentId;
+    this.token = hold.token;
+    this.#hold = hold;
+  }
+
+  static {
+    leaseOn = (hold) => new Lease(hold);
+  }
+
+  /** From when on another agent may take over, as far as is known now; `null` for never, or when nothing is held. */
+  get expiresAt(): Date | null {
+    return this.#hold.expiresAt;
+  }
+
+  /** Aborts with LEASE_LOST when the lease is lost: hand it to whatever works under the lease. */
+  get signal(): AbortSignal {
+    return this.#hold.signal;
+  }
+
+  /**
+   * Replaces the data of a context that the lease holds.
+   *
+   * @throws {@link ContextError} INVALID, NOT_FOUND, LEASE_LOST, CONFLICT.
+   * @example
+   * ```ts
+   * lease.update("plan", { ...context.data, step: 2 }, context, { note: "reviewed" });
+   * ```
+   */
+  update(
+    contextId: string,
+    data: DeepReadonly<Data>,
+    expected: ExpectedVersion,
+    options?: WriteOptions,
+  ): SharedContext<Data> {
+    this.#checkCovered(contextId);
+    checkData("data", data);
+    const note = readNote(options);
+    const read = readExpected(contextId, expected);
+    const { store, author } = this.#hold;
+    if (store.entries.has(contextId)) this.#hold.check(); // NOT_FOUND comes first
+    return wrap(store.update({ contextId, data, expected: read, author, note }));
+  }
+
+  /**
+   * Deletes a context that the lease holds, and with it the lock.
+   *
+   * @returns whether it existed.
+   * @throws {@link ContextError} INVALID, LEASE_LOST, CONFLICT.
+   * @example
+   * ```ts
+   * lease.delete("plan");
+   * ```
+   */
+  delete(contextId: string, expected?: ExpectedVersion): boolean {
+    this.#checkCovered(contextId);
+    const read = expected === undefined ? undefined : readExpected(contextId, expected);
+    const { store, author } = this.#hold;
+    return this.#hold.parting(contextId, () => store.remove({ contextId, expected: read, author }));
+  }
+
+  /**
+   * Extends the lease by its time to live from now, also past `maxHoldMs`.
+   *
+   * @throws {@link ContextError} LEASE_LOST.
+   * @example
+   * ```ts
+   * lease.renew();
+   * ```
+   */
+  renew(): void {
+    this.#hold.renew();
+  }
+
+  /**
+   * Gives the locks back. Once is enough, twice does no harm.
+   *
+   * @throws {@link ContextError} LEASE_LOST: whatever was done under the lease may have been seen, or overwritten.
+   * @example
+   * ```ts
+   * lease.release();
+   * ```
+   */
+  release(): void {
+    this.#hold.release();
+  }
+
+  /** Releases. Throws LEASE_LOST only if no call and no signal has told of the loss before. */
+  // oxlint-disable-next-line typescript/require-await -- a refusal must be a rejection here
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (!this.#hold.toldOfLoss) this.release();
+  }
+
+  #checkCovered(contextId: string): void {
+    checkId("contextId", contextId);
+    if (this.contextIds.includes(contextId)) return;
+    const covered = this.contextIds.map(describe).join(", ");
+    throw invalid("contextId", "", `a context of this lease (${covered})`, describe(contextId));
+  }
+}
