@@ -1,3 +1,4 @@
+import type { Item } from "./agenda.ts";
 import { ContextError } from "./errors.ts";
 import { Hold, type Term } from "./hold.ts";
 import { type Lease, leaseOn } from "./leases.ts";
@@ -23,59 +24,101 @@ export interface Request extends Term {
 }
 
 /** All of the contexts or none: at once when they are free and nobody waits for them, else after a fair wait. */
-export async function acquire<Data extends object>(store: Store, request: Request): Promise<Lease<Data>> {
+export function acquire<Data extends object>(store: Store, request: Request): Lease<Data> | Promise<Lease<Data>> {
   const { agentId, contextIds, signal } = request;
   signal?.throwIfAborted();
-  const missing = contextIds.find((contextId) => !store.entries.has(contextId));
-  if (missing !== undefined) throw new ContextError("NOT_FOUND", { contextId: missing });
-  if (contextIds.every((contextId) => !store.isAwaited(contextId) && store.holderOf(contextId) === null)) {
-    return leaseOn<Data>(new Hold(store, agentId, contextIds, request));
+  let free = true;
+  for (const contextId of contextIds) {
+    if (!store.entries.has(contextId)) throw new ContextError("NOT_FOUND", { contextId });
+    if (store.isAwaited(contextId) || store.holderOf(contextId) !== null) free = false;
   }
+  if (free) return leaseOn<Data>(new Hold(store, agentId, contextIds, request));
   const cycle = store.cycle(request);
   if (cycle !== undefined) throw new ContextError("DEADLOCK", { cycle });
-  const lease = await waitInLine<Data>(store, request);
-  if (signal?.aborted === true) {
-    // The abort came between the grant and this line.
+  const granted = new Promise<Lease<Data>>((resolve, reject) => {
+    new InLine<Data>(store, request, resolve, reject).wait();
+  });
+  return signal === undefined ? granted : unlessAborted(granted, signal);
+}
+
+/** An abort that comes between the grant and its receipt gives the lease back. */
+async function unlessAborted<Data extends object>(
+  granted: Promise<Lease<Data>>,
+  signal: AbortSignal,
+): Promise<Lease<Data>> {
+  const lease = await granted;
+  if (signal.aborted) {
     lease.release();
     throw signal.reason;
   }
   return lease;
 }
 
-function waitInLine<Data extends object>(store: Store, request: Request): Promise<Lease<Data>> {
-  const { agentId, contextIds, timeoutMs, signal } = request;
-  return new Promise((resolve, reject) => {
-    let cancelTimer: (() => void) | undefined;
-    const stop = (): void => {
-      cancelTimer?.();
-      signal?.removeEventListener("abort", abort);
-    };
-    const waiting: Waiting = {
-      agentId,
-      contextIds,
-      grant() {
-        stop();
-        resolve(leaseOn<Data>(new Hold(store, agentId, contextIds, request)));
-      },
-      fail(error) {
-        stop();
-        // oxlint-disable-next-line typescript/prefer-promise-reject-errors -- the reason of a signal is the caller's
-        reject(error);
-      },
-    };
-    const giveUp = (error: unknown): void => {
-      store.leave(waiting);
-      waiting.fail(error);
-    };
-    const abort = (): void => giveUp(signal?.reason);
-    const deadlineMs = store.clock.leaseMs() + timeoutMs;
-    const checkTimeout = (): void => {
-      const leftMs = deadlineMs - store.clock.leaseMs();
-      if (leftMs > 0) cancelTimer = store.clock.setTimer(checkTimeout, Math.ceil(leftMs), true);
-      else giveUp(new ContextError("TIMEOUT", { timeoutMs, ...store.obstacle(waiting) }));
-    };
-    store.wait(waiting);
-    signal?.addEventListener("abort", abort);
-    if (timeoutMs !== Infinity) checkTimeout();
-  });
+/** One waiter: granted, failed, timed out or aborted, whichever comes first. */
+class InLine<Data extends object> implements Waiting, Item {
+  readonly agentId: string;
+  readonly contextIds: readonly string[];
+  readonly slackMs = 0;
+  readonly atMs: number;
+  previous: Item | undefined = undefined;
+  next: Item | undefined = undefined;
+  readonly #store: Store;
+  readonly #request: Request;
+  readonly #resolve: (lease: Lease<Data>) => void;
+  readonly #reject: (reason: unknown) => void;
+
+  constructor(
+    store: Store,
+    request: Request,
+    resolve: (lease: Lease<Data>) => void,
+    reject: (reason: unknown) => void,
+  ) {
+    this.agentId = request.agentId;
+    this.contextIds = request.contextIds;
+    this.atMs = store.clock.leaseMs() + request.timeoutMs;
+    this.#store = store;
+    this.#request = request;
+    this.#resolve = resolve;
+    this.#reject = reject;
+  }
+
+  wait(): void {
+    const { signal, timeoutMs } = this.#request;
+    this.#store.wait(this);
+    if (timeoutMs === 0) {
+      this.due();
+      return;
+    }
+    signal?.addEventListener("abort", this);
+    this.#store.deadlines.add(this);
+  }
+
+  grant(): void {
+    this.#stop();
+    this.#resolve(leaseOn<Data>(new Hold(this.#store, this.agentId, this.contextIds, this.#request)));
+  }
+
+  fail(reason: unknown): void {
+    this.#stop();
+    this.#reject(reason);
+  }
+
+  /** The time is up. */
+  due(): void {
+    const { timeoutMs } = this.#request;
+    const error = new ContextError("TIMEOUT", { timeoutMs, ...this.#store.obstacle(this) });
+    this.#store.leave(this);
+    this.fail(error);
+  }
+
+  /** The signal has aborted. */
+  handleEvent(): void {
+    this.#store.leave(this);
+    this.fail(this.#request.signal?.reason);
+  }
+
+  #stop(): void {
+    this.#store.deadlines.remove(this);
+    this.#request.signal?.removeEventListener("abort", this);
+  }
 }

@@ -110,8 +110,10 @@ export function readContextIds(ids: string | readonly string[]): readonly string
   return [...new Set(ids as readonly string[])];
 }
 
+const NO_OPTIONS = Object.freeze({});
+
 function optionsOf<Options extends object>(options: Options | undefined): Partial<Options> {
-  if (options === undefined) return {};
+  if (options === undefined) return NO_OPTIONS;
   if (typeof options !== "object" || options === null) throw invalid("options", "", "an object", describe(options));
   return options;
 }

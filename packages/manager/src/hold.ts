@@ -1,6 +1,6 @@
+import type { Item } from "./agenda.ts";
 import type { Author } from "./entry.ts";
 import { ContextError, type ErrorDetails } from "./errors.ts";
-import type { Renewable } from "./renewals.ts";
 import * as rules from "./rules.ts";
 import type { Holder, Store } from "./store.ts";
 
@@ -11,19 +11,22 @@ export interface Term {
 }
 
 /** The inside of a lease: the locks it holds, how it is renewed, and what becomes of it. */
-export class Hold implements Holder, Renewable {
+export class Hold implements Holder, Item {
   readonly store: Store;
   readonly agentId: string;
   readonly contextIds: readonly string[];
   readonly token: number;
   readonly author: Author;
   readonly slackMs: number;
-  renewAtMs: number = Infinity;
+  previous: Item | undefined = undefined;
+  next: Item | undefined = undefined;
+  /** When it renews itself next. */
+  atMs: number = Infinity;
   readonly #ttlMs: number;
   /** Lease time until which it renews itself. */
   readonly #renewUntilMs: number;
-  /** What is still held: a context that the lease itself deletes leaves this set. */
-  readonly #held: Set<string>;
+  /** What is still held: a context that the lease itself deletes leaves this list. */
+  #held: readonly string[];
   /** Lease time at which it lapses if nobody renews it. */
   #deadlineMs: number;
   #controller: AbortController | undefined;
@@ -42,7 +45,7 @@ export class Hold implements Holder, Renewable {
     this.author = { agentId, token: this.token };
     this.slackMs = ttlMs / 12;
     this.#ttlMs = ttlMs;
-    this.#held = new Set(contextIds);
+    this.#held = contextIds;
     this.#renewUntilMs = time.leaseMs + maxHoldMs;
     this.#deadlineMs = time.leaseMs + ttlMs;
     store.hold(this.token, this);
@@ -80,7 +83,7 @@ export class Hold implements Holder, Renewable {
 
   renew(): void {
     this.check();
-    if (this.#held.size === 0) throw this.#over();
+    if (this.#held.length === 0) throw this.#over();
     this.#renewBy(this.#ttlMs);
   }
 
@@ -93,20 +96,21 @@ export class Hold implements Holder, Renewable {
   /** Runs a deletion of a context in the name of the lease: its own doing is no loss. */
   parting<Result>(contextId: string, remove: () => Result): Result {
     this.check();
-    const held = this.#held.delete(contextId);
+    const held = this.#held;
+    this.#held = held.filter((id) => id !== contextId);
     try {
       return remove();
     } catch (error) {
-      if (held) this.#held.add(contextId);
+      this.#held = held;
       throw error;
     } finally {
-      if (this.#held.size === 0) this.#end();
+      if (this.#held.length === 0) this.#end();
     }
   }
 
   /** All or none: what is left of a lease over several contexts guards nothing, and is given up. */
   lost(details: ErrorDetails["LEASE_LOST"]): void {
-    if (this.#lost !== undefined || !this.#held.delete(details.contextId)) return;
+    if (this.#lost !== undefined || !this.#held.includes(details.contextId)) return;
     this.#lost = details;
     // The commit that took one may have taken others.
     const rest = this.#end().filter((contextId) => this.store.entries.get(contextId)?.lock?.token === this.token);
@@ -115,7 +119,7 @@ export class Hold implements Holder, Renewable {
   }
 
   /** Extends what is held up to `maxHoldMs`, and never shortens it: a renewal by hand may have gone further. */
-  renewItself(): void {
+  due(): void {
     const nowMs = this.store.clock.leaseMs();
     const ttlMs = Math.min(this.#ttlMs, this.#renewUntilMs - nowMs);
     if (nowMs + ttlMs > this.#deadlineMs) this.#renewBy(ttlMs);
@@ -125,15 +129,15 @@ export class Hold implements Holder, Renewable {
   #renewBy(ttlMs: number): void {
     const time = this.store.time(undefined, true);
     const { token } = this;
-    this.store.runAll([...this.#held], (found, contextId) => rules.renew(found, { contextId, token, ttlMs }, time));
+    this.store.runAll(this.#held, (found, contextId) => rules.renew(found, { contextId, token, ttlMs }, time));
     this.#deadlineMs = time.leaseMs + ttlMs;
     this.#renewFrom(time.leaseMs);
   }
 
   /** At a third of the time to live, until the lease may be held no longer. */
   #renewFrom(leaseMs: number): void {
-    this.renewAtMs = leaseMs + this.#ttlMs / 3;
-    if (this.renewAtMs < this.#renewUntilMs) this.store.renewals.add(this);
+    this.atMs = leaseMs + this.#ttlMs / 3;
+    if (this.atMs < this.#renewUntilMs) this.store.renewals.add(this);
     else this.store.renewals.remove(this);
   }
 
@@ -143,9 +147,9 @@ export class Hold implements Holder, Renewable {
   }
 
   /** Stops renewing and listening; what was held until now. */
-  #end(): string[] {
-    const contextIds = [...this.#held];
-    this.#held.clear();
+  #end(): readonly string[] {
+    const contextIds = this.#held;
+    this.#held = [];
     this.store.unhold(this.token);
     this.store.renewals.remove(this);
     return contextIds;

@@ -22,8 +22,6 @@ export let leaseOn: <Data extends object>(hold: Hold) => Lease<Data>;
  * ```
  */
 export class Lease<Data extends object = JsonObject> {
-  /** The contexts it holds, all by the same token. */
-  readonly contextIds: readonly string[];
   /** The agent that holds it. */
   readonly agentId: string;
   /** The revision that granted it: the fencing token, never reused. Hand it on to what the store cannot guard. */
@@ -31,7 +29,6 @@ export class Lease<Data extends object = JsonObject> {
   readonly #hold: Hold;
 
   private constructor(hold: Hold) {
-    this.contextIds = Object.freeze([...hold.contextIds]);
     this.agentId = hold.agentId;
     this.token = hold.token;
     this.#hold = hold;
@@ -39,6 +36,11 @@ export class Lease<Data extends object = JsonObject> {
 
   static {
     leaseOn = (hold) => new Lease(hold);
+  }
+
+  /** The contexts it holds, all by the same token. */
+  get contextIds(): readonly string[] {
+    return Object.freeze(this.#hold.contextIds);
   }
 
   /** From when on another agent may take over, as far as is known now; `null` for never, or when nothing is held. */
@@ -126,7 +128,7 @@ export class Lease<Data extends object = JsonObject> {
 
   #checkCovered(contextId: string): void {
     checkId("contextId", contextId);
-    if (this.contextIds.includes(contextId)) return;
+    if (this.#hold.contextIds.includes(contextId)) return;
     const covered = this.contextIds.map(describe).join(", ");
     throw invalid("contextId", "", `a context of this lease (${covered})`, describe(contextId));
   }

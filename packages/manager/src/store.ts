@@ -4,13 +4,13 @@
  * waiters what has become of their locks.
  */
 
+import { Agenda, type Item } from "./agenda.ts";
 import type { Clock } from "./clock.ts";
 import { wrap } from "./context.ts";
 import type { Copy } from "./data.ts";
 import { type Entry, hasLapsed, holding, type Lock, stamp, type Time } from "./entry.ts";
 import { ContextError, type ErrorDetails } from "./errors.ts";
 import { Queues, type Waiter } from "./queues.ts";
-import { Renewals } from "./renewals.ts";
 import * as rules from "./rules.ts";
 import {
   type CreateCommand,
@@ -41,16 +41,21 @@ export class Store {
   head = 0;
   readonly clock: Clock;
   readonly copy: Copy;
-  readonly renewals: Renewals;
+  /** When leases renew themselves. */
+  readonly renewals: Agenda;
+  /** When waits time out and locks that somebody waits for lapse. */
+  readonly deadlines: Agenda;
   readonly #queues = new Queues();
-  readonly #holders = new Map<number, Holder>();
-  /** For each context with a queue and a lock that can lapse: the timer that hands it over. */
-  readonly #lapses = new Map<string, () => void>();
+  /** By token. Never empty: V8 shrinks a map that becomes empty, which costs more than a whole lease. */
+  readonly #holders = new Map<number, Holder | undefined>([[0, undefined]]);
+  /** For each context with a queue and a lock that can lapse: when it is to be handed over. */
+  readonly #lapses = new Map<string, Lapse>();
 
   constructor(clock: Clock, copy: Copy) {
     this.clock = clock;
     this.copy = copy;
-    this.renewals = new Renewals(clock);
+    this.renewals = new Agenda(clock, false);
+    this.deadlines = new Agenda(clock, true);
   }
 
   /** Lease time is read only where a lock could have lapsed by it, or is to get a deadline. */
@@ -105,6 +110,11 @@ export class Store {
 
   /** One rule for several contexts as one transaction with one revision: all of it, or a refusal and nothing. */
   runAll(contextIds: readonly string[], rule: (found: Entry | undefined, contextId: string) => Outcome): number {
+    if (contextIds.length === 1) {
+      const contextId = contextIds[0] as string;
+      const found = this.entries.get(contextId);
+      return (this.commit(contextId, found, rule(found, contextId)) as Entry).revision;
+    }
     const found = contextIds.map((contextId) => this.entries.get(contextId));
     const next = contextIds.map((contextId, index) => rule(found[index], contextId));
     for (const outcome of next) if (outcome instanceof Rejection) throw toError(outcome);
@@ -119,7 +129,7 @@ export class Store {
     if (next instanceof Rejection) throw toError(next);
     if (next === found) return next;
     this.#put(contextId, next, ++this.head);
-    if (this.#queues.size > 0 || this.#holders.size > 0) this.#moved(found, next, reason);
+    if (this.#queues.size > 0 || this.#holders.size > 1) this.#moved(found, next, reason);
     return next;
   }
 
@@ -157,10 +167,6 @@ export class Store {
     for (const contextId of waiter.contextIds) this.settle(contextId);
   }
 
-  waitersOf(agentId: string): Waiting[] {
-    return this.#queues.waitersOf(agentId) as Waiting[];
-  }
-
   /** Why a waiter still waits: the first of its contexts that is held, or else in whose queue it is not first. */
   obstacle(waiter: Waiter): Omit<ErrorDetails["TIMEOUT"], "timeoutMs"> {
     const { contextIds } = waiter;
@@ -189,10 +195,7 @@ export class Store {
 
   /** Releases everything that an agent holds, and takes it out of its queues. */
   forget(agentId: string): void {
-    for (const waiter of this.waitersOf(agentId)) {
-      this.leave(waiter);
-      waiter.fail(new ContextError("CLOSED", { agentId }));
-    }
+    this.#expel(this.#queues.waitersOf(agentId) as Waiting[], new ContextError("CLOSED", { agentId }));
     for (const found of this.entries.values()) {
       const { contextId, lock } = found;
       if (lock?.owner !== agentId) continue;
@@ -243,7 +246,8 @@ export class Store {
     if (before === undefined) return;
     const { contextId, lock } = before;
     if (this.#queues.size > 0) {
-      if (next === undefined) this.#failWaiters(contextId);
+      if (next === undefined)
+        this.#expel(this.#queues.waitersFor(contextId) as Waiting[], new ContextError("NOT_FOUND", { contextId }));
       else this.settle(contextId);
     }
     if (lock === null || lock.token === next?.lock?.token) return;
@@ -255,12 +259,11 @@ export class Store {
     });
   }
 
-  #failWaiters(contextId: string): void {
-    for (const waiter of this.#queues.waitersFor(contextId) as Waiting[]) {
-      this.leave(waiter);
-      waiter.fail(new ContextError("NOT_FOUND", { contextId }));
-    }
-    this.#watchLapse(contextId);
+  /** Out with all of them before anybody moves up, or one could be granted on the way out of another. */
+  #expel(waiters: readonly Waiting[], error: ContextError): void {
+    for (const waiter of waiters) this.#queues.leave(waiter);
+    for (const waiter of waiters) waiter.fail(error);
+    for (const { contextIds } of waiters) for (const contextId of contextIds) this.settle(contextId);
   }
 
   #allFree({ contextIds }: Waiter): boolean {
@@ -270,17 +273,40 @@ export class Store {
   /** A lock that lapses hands over to the first waiter without anybody calling anything. */
   #watchLapse(contextId: string): void {
     if (this.#lapses.size === 0 && this.#queues.size === 0) return;
-    this.#lapses.get(contextId)?.();
-    this.#lapses.delete(contextId);
-    const deadlineMs = this.entries.get(contextId)?.lock?.deadlineMs ?? null;
-    if (deadlineMs === null || !this.#queues.has(contextId)) return;
-    const delayMs = deadlineMs - this.clock.leaseMs();
-    if (delayMs <= 0) return; // lapsed: its taker waits for another context, and settles when it gets that
-    const handOver = (): void => {
+    const lock = this.#queues.has(contextId) ? (this.entries.get(contextId)?.lock ?? null) : null;
+    const lapse = this.#lapses.get(contextId);
+    // One that has lapsed already is settled by the waiter that gets the last of its other contexts.
+    if (lock === null || lock.deadlineMs === null || hasLapsed(lock, this.clock.leaseMs())) {
+      if (lapse !== undefined) this.deadlines.remove(lapse);
       this.#lapses.delete(contextId);
-      this.settle(contextId);
-    };
-    this.#lapses.set(contextId, this.clock.setTimer(handOver, Math.ceil(delayMs), true));
+    } else if (lapse === undefined) {
+      const added = new Lapse(this, contextId, lock.deadlineMs);
+      this.#lapses.set(contextId, added);
+      this.deadlines.add(added);
+    } else {
+      lapse.atMs = lock.deadlineMs;
+      this.deadlines.add(lapse);
+    }
+  }
+}
+
+/** The moment at which a lock that somebody waits for lapses. */
+class Lapse implements Item {
+  readonly #store: Store;
+  readonly #contextId: string;
+  readonly slackMs = 0;
+  atMs: number;
+  previous: Item | undefined = undefined;
+  next: Item | undefined = undefined;
+
+  constructor(store: Store, contextId: string, atMs: number) {
+    this.#store = store;
+    this.#contextId = contextId;
+    this.atMs = atMs;
+  }
+
+  due(): void {
+    this.#store.settle(this.#contextId);
   }
 }
 

@@ -1,0 +1,197 @@
+/**
+ * Queues at every reachable state of three agents and two contexts, with time as a command: each state is
+ * reached anew by its shortest sequence of commands on a real manager, and then left to run out.
+ */
+
+import { type Agent, isContextError, type Lease, SharedContextManager } from "shared-context-manager";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { Queues } from "../src/queues.ts";
+import { Store } from "../src/store.ts";
+import { manualClock, settled } from "./support.ts";
+
+const AGENTS = ["ann", "bob", "cyd"];
+const TTL_MS = 10;
+const WANTS = { "acquire x": ["x"], "acquire y": ["y"], "acquire both": ["y", "x"] };
+
+type Does = keyof typeof WANTS | "release" | "give up" | "delete x" | "create x" | "clear" | "time passes";
+type Command = readonly [agent: string, does: Does];
+
+const COMMANDS: readonly Command[] = [
+  ...AGENTS.flatMap((agent): Command[] =>
+    ([...(Object.keys(WANTS) as (keyof typeof WANTS)[]), "release", "give up"] as const).map((does) => [agent, does]),
+  ),
+  ["", "delete x"],
+  ["", "create x"],
+  ["", "clear"],
+  ["", "time passes"],
+];
+
+interface Wait {
+  readonly ids: readonly string[];
+  readonly abort: AbortController;
+}
+
+class Trial {
+  readonly clock = manualClock();
+  readonly manager = new SharedContextManager({ clock: this.clock });
+  readonly agents = new Map<string, Agent>(AGENTS.map((name) => [name, this.manager.agent(name)]));
+  readonly leases = new Map<string, Lease>();
+  /** In the order of arrival. */
+  readonly waiting = new Map<string, Wait>();
+  readonly #granted: { agent: string; ahead: [string, Wait][] }[] = [];
+  readonly ends: string[] = [];
+  /** The last token of each context. */
+  readonly tokens = new Map<string, number>();
+  broken: string | undefined;
+
+  constructor() {
+    for (const id of ["x", "y"]) this.manager.create(id, {});
+  }
+
+  /** Whether the command makes sense here: one wait an agent; the lease it forgets lapses. */
+  allows([agent, does]: Command): boolean {
+    if (does in WANTS) return !this.waiting.has(agent);
+    if (does === "release") return this.leases.has(agent);
+    if (does === "give up") return this.waiting.has(agent);
+    if (does === "create x") return this.manager.get("x") === undefined;
+    return does !== "delete x" || this.manager.get("x") !== undefined;
+  }
+
+  async run([agent, does]: Command): Promise<void> {
+    if (does in WANTS) void this.#acquire(agent, WANTS[does as keyof typeof WANTS]);
+    else if (does === "give up") this.waiting.get(agent)?.abort.abort(new RangeError("enough"));
+    else if (does === "delete x") this.manager.delete("x");
+    else if (does === "create x") this.manager.create("x", {});
+    else if (does === "clear") this.manager.clear();
+    else if (does === "time passes") this.clock.advance(TTL_MS / 2);
+    else this.#release(agent);
+    await settled();
+    this.#checkOrder();
+    this.#checkNobodyForgotten();
+  }
+
+  /** Whoever stood ahead of a granted agent in one of its queues has gone by the end of the step. */
+  #checkOrder(): void {
+    for (const { agent, ahead } of this.#granted.splice(0)) {
+      const passed = ahead.find(([other, wait]) => this.waiting.get(other) === wait);
+      if (passed !== undefined) this.broken = `${agent} passed ${passed[0]}`;
+    }
+  }
+
+  #release(agent: string): void {
+    try {
+      this.leases.get(agent)?.release();
+    } catch (error) {
+      if (!isContextError(error, "LEASE_LOST")) this.broken = String(error);
+    }
+    this.leases.delete(agent);
+  }
+
+  async #acquire(agent: string, ids: readonly string[]): Promise<void> {
+    const abort = new AbortController();
+    const ahead = [...this.waiting].filter(([, other]) => other.ids.some((id) => ids.includes(id)));
+    const promise = this.agents
+      .get(agent)!
+      .acquire(ids, { ttlMs: TTL_MS, maxHoldMs: 0, timeoutMs: 12, signal: abort.signal });
+    this.waiting.set(agent, { ids, abort });
+    try {
+      const lease = await promise;
+      this.#granted.push({ agent, ahead });
+      for (const id of lease.contextIds) {
+        if (lease.token <= (this.tokens.get(id) ?? 0)) this.broken = "tokens do not increase";
+        this.tokens.set(id, lease.token);
+      }
+      this.leases.set(agent, lease);
+      this.ends.push("granted");
+    } catch (error) {
+      this.ends.push(isContextError(error) ? error.code : "aborted");
+    }
+    this.waiting.delete(agent);
+  }
+
+  #checkNobodyForgotten(): void {
+    const claimed = new Set<string>();
+    for (const [agent, { ids }] of this.waiting) {
+      if (ids.every((id) => !claimed.has(id) && this.manager.get(id)?.lockedBy === null))
+        this.broken = `nobody woke ${agent}`;
+      for (const id of ids) claimed.add(id);
+    }
+  }
+
+  key(): string {
+    const now = this.clock.wallMs();
+    const contexts = ["x", "y"].map((id) => {
+      const context = this.manager.get(id);
+      const left = context?.lock && Math.max((context.lock.expiresAt?.getTime() ?? 0) - now, 0);
+      return [context !== undefined, context?.lockedBy, left];
+    });
+    const leases = AGENTS.map((agent) => {
+      const lease = this.leases.get(agent);
+      return lease && lease.contextIds.map((id) => this.manager.get(id)?.lock?.token === lease.token);
+    });
+    return JSON.stringify([contexts, leases, [...this.waiting].map(([agent, { ids }]) => [agent, ids])]);
+  }
+
+  /** Every wait ends, whatever else happens or does not. */
+  async runOut(): Promise<void> {
+    for (let turn = 0; turn < 20 && this.waiting.size > 0; turn++) {
+      this.clock.advance(TTL_MS);
+      await settled();
+    }
+    if (this.waiting.size > 0) this.broken = "a wait without an end";
+  }
+}
+
+async function replay(commands: readonly Command[]): Promise<Trial> {
+  const trial = new Trial();
+  for (const command of commands) await trial.run(command);
+  return trial;
+}
+
+/** Breadth-first over the states, up to so many; what was broken first, and all the ways that waits ended in. */
+async function exploreWaiting(most: number): Promise<{ states: number; broken?: string; ends: Set<string> }> {
+  const seen = new Set<string>([new Trial().key()]);
+  const ends = new Set<string>();
+  const pending: Command[][] = [[]];
+  for (let way = pending.shift(); way !== undefined; way = pending.shift()) {
+    const here = await replay(way);
+    for (const command of COMMANDS) {
+      if (!here.allows(command)) continue;
+      const next = await replay([...way, command]);
+      const key = next.key();
+      for (const end of next.ends) ends.add(end);
+      if (next.broken === undefined && (seen.has(key) || seen.size >= most)) continue;
+      seen.add(key);
+      pending.push([...way, command]);
+      await next.runOut();
+      for (const end of next.ends) ends.add(end);
+      if (next.broken !== undefined)
+        return { states: seen.size, broken: `${next.broken}: ${JSON.stringify([...way, command])}`, ends };
+    }
+  }
+  return { states: seen.size, ends };
+}
+
+describe("waiting, at the reachable states of three agents and two contexts", () => {
+  afterEach(() => vi.restoreAllMocks());
+
+  it("is fair, wakes whoever can go on, and always ends", async () => {
+    const { states, broken, ends } = await exploreWaiting(1_500);
+    expect(broken).toBeUndefined();
+    expect(states).toBeGreaterThan(1_000);
+    expect([...ends].toSorted()).toEqual(["DEADLOCK", "NOT_FOUND", "TIMEOUT", "aborted", "granted"]);
+  }, 60_000);
+
+  it.each<[string, () => unknown]>([
+    ["nobody is woken", () => vi.spyOn(Store.prototype, "settle").mockImplementation(() => undefined)],
+    ["one queue is enough", () => vi.spyOn(Queues.prototype, "isFirstEverywhere").mockReturnValue(true)],
+    ["a newcomer may take what others wait for", () => vi.spyOn(Store.prototype, "isAwaited").mockReturnValue(false)],
+  ])(
+    "would be caught if %s",
+    async (_name, mutate) => {
+      mutate();
+      expect((await exploreWaiting(1_500)).broken).toBeTypeOf("string");
+    },
+    60_000,
+  );
+});
