@@ -1,7 +1,7 @@
 import type { Item } from "./agenda.ts";
 import { ContextError } from "./errors.ts";
 import { Hold, type Term } from "./hold.ts";
-import { type Lease, leaseOn } from "./leases.ts";
+import { type Lease, leaseOn, releaseQuietly } from "./leases.ts";
 import type { Store, Waiting } from "./store.ts";
 
 /** How to acquire; every wait ends. */
@@ -48,7 +48,7 @@ async function unlessAborted<Data extends object>(
 ): Promise<Lease<Data>> {
   const lease = await granted;
   if (signal.aborted) {
-    lease.release();
+    releaseQuietly(lease);
     throw signal.reason;
   }
   return lease;

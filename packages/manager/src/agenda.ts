@@ -76,11 +76,18 @@ export class Agenda {
     for (let item = this.#first; item !== undefined; item = item.next) {
       if (item.atMs - item.slackMs <= nowMs) due.unshift(item);
     }
-    for (const item of due) {
-      if (!this.#has(item)) continue;
-      this.remove(item);
-      item.due();
+    try {
+      for (const item of due) {
+        if (!this.#has(item)) continue;
+        this.remove(item);
+        item.due();
+      }
+    } finally {
+      this.#setForNext();
     }
+  }
+
+  #setForNext(): void {
     let nextMs = Infinity;
     for (let item = this.#first; item !== undefined; item = item.next) nextMs = Math.min(nextMs, item.atMs);
     this.#setFor(nextMs);

@@ -13,8 +13,8 @@ import {
 import { type SharedContext, wrap } from "./context.ts";
 import type { DeepReadonly, JsonObject } from "./data.ts";
 import type { Author } from "./entry.ts";
-import { ContextError, isContextError } from "./errors.ts";
-import type { Lease } from "./leases.ts";
+import { ContextError } from "./errors.ts";
+import { type Lease, releaseQuietly } from "./leases.ts";
 import type { Store } from "./store.ts";
 
 const DEFAULT_TTL_MS = 30_000;
@@ -35,6 +35,12 @@ export interface LockOptions {
  * of a lock may write while it holds it. Get one from `manager.agent(agentId)`.
  *
  * Two tasks that run at the same time are two agents: give them ids of their own.
+ *
+ * @example
+ * ```ts
+ * const planner = manager.agent("planner");
+ * planner.create("plan", { step: 1 }, { note: "first draft" });
+ * ```
  */
 export class Agent<Data extends object = JsonObject> {
   /** The name it acts under. */
@@ -208,14 +214,5 @@ export class Agent<Data extends object = JsonObject> {
 
   #checkOpen(): void {
     if (this.#closed) throw new ContextError("CLOSED", { agentId: this.agentId });
-  }
-}
-
-/** What went wrong first is what the caller should hear of. */
-function releaseQuietly(lease: { release(): void }): void {
-  try {
-    lease.release();
-  } catch (error) {
-    if (!isContextError(error, "LEASE_LOST")) throw error;
   }
 }

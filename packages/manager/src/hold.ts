@@ -50,6 +50,7 @@ export class Hold implements Holder, Item {
     this.#deadlineMs = time.leaseMs + ttlMs;
     store.hold(this.token, this);
     this.#renewFrom(time.leaseMs);
+    this.#checkStillHeld();
   }
 
   get expiresAt(): Date | null {
@@ -124,6 +125,17 @@ export class Hold implements Holder, Item {
     const ttlMs = Math.min(this.#ttlMs, this.#renewUntilMs - nowMs);
     if (nowMs + ttlMs > this.#deadlineMs) this.#renewBy(ttlMs);
     else this.#renewFrom(nowMs);
+  }
+
+  /** The grant may have told another holder of its loss, and what that holder did then came before this one could hear. */
+  #checkStillHeld(): void {
+    const { token } = this;
+    for (const contextId of this.contextIds) {
+      const lock = this.store.entries.get(contextId)?.lock ?? null;
+      if (lock?.token === token) continue;
+      this.lost({ contextId, token, owner: lock?.owner ?? null, reason: "the lock was cleared" });
+      return;
+    }
   }
 
   #renewBy(ttlMs: number): void {

@@ -1,7 +1,7 @@
 import { checkData, checkId, type ExpectedVersion, readExpected, readNote, type WriteOptions } from "./arguments.ts";
 import { type SharedContext, wrap } from "./context.ts";
 import { describe, type DeepReadonly, type JsonObject } from "./data.ts";
-import { invalid } from "./errors.ts";
+import { invalid, isContextError } from "./errors.ts";
 import type { Hold } from "./hold.ts";
 
 /** The lease on what is held. A friend of the class, not exported from the package. */
@@ -131,5 +131,14 @@ export class Lease<Data extends object = JsonObject> {
     if (this.#hold.contextIds.includes(contextId)) return;
     const covered = this.contextIds.map(describe).join(", ");
     throw invalid("contextId", "", `a context of this lease (${covered})`, describe(contextId));
+  }
+}
+
+/** Releases where something else went wrong first: that is what the caller should hear of, not the loss. */
+export function releaseQuietly(lease: { release(): void }): void {
+  try {
+    lease.release();
+  } catch (error) {
+    if (!isContextError(error, "LEASE_LOST")) throw error;
   }
 }

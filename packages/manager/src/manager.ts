@@ -237,6 +237,10 @@ export class SharedContextManager<Data extends object = JsonObject> {
    * A manager that goes on where `toDict()` was taken: all of it, or an error and nothing.
    *
    * @throws {@link ContextError} INVALID naming the field that is wrong.
+   * @example
+   * ```ts
+   * const manager = SharedContextManager.fromDict(JSON.parse(dump));
+   * ```
    */
   static fromDict<Data extends object = JsonObject>(
     dict: unknown,

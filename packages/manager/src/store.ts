@@ -195,7 +195,7 @@ export class Store {
 
   /** Releases everything that an agent holds, and takes it out of its queues. */
   forget(agentId: string): void {
-    this.#expel(this.#queues.waitersOf(agentId) as Waiting[], new ContextError("CLOSED", { agentId }));
+    this.#expel(this.#queues.waitersOf(agentId), new ContextError("CLOSED", { agentId }));
     for (const found of this.entries.values()) {
       const { contextId, lock } = found;
       if (lock?.owner !== agentId) continue;
@@ -246,9 +246,8 @@ export class Store {
     if (before === undefined) return;
     const { contextId, lock } = before;
     if (this.#queues.size > 0) {
-      if (next === undefined)
-        this.#expel(this.#queues.waitersFor(contextId) as Waiting[], new ContextError("NOT_FOUND", { contextId }));
-      else this.settle(contextId);
+      if (next !== undefined) this.settle(contextId);
+      else this.#expel(this.#queues.waitersFor(contextId), new ContextError("NOT_FOUND", { contextId }));
     }
     if (lock === null || lock.token === next?.lock?.token) return;
     this.#holders.get(lock.token)?.lost({
@@ -260,9 +259,9 @@ export class Store {
   }
 
   /** Out with all of them before anybody moves up, or one could be granted on the way out of another. */
-  #expel(waiters: readonly Waiting[], error: ContextError): void {
+  #expel(waiters: readonly Waiter[], error: ContextError): void {
     for (const waiter of waiters) this.#queues.leave(waiter);
-    for (const waiter of waiters) waiter.fail(error);
+    for (const waiter of waiters) (waiter as Waiting).fail(error);
     for (const { contextIds } of waiters) for (const contextId of contextIds) this.settle(contextId);
   }
 

@@ -9,6 +9,10 @@ interface Plan {
   readonly step: number;
 }
 
+/** Plain Node cannot load the sources. */
+const onBuild = process.env["SHARED_CONTEXT_TARGET"] === "dist";
+if (!onBuild) console.info("leases.test.ts: skipped the test that starts a process of its own: it needs the build");
+
 let clock: ManualClock;
 let manager: SharedContextManager<Plan>;
 let ann: Agent<Plan>;
@@ -258,6 +262,19 @@ describe("the loss of several contexts in one commit", () => {
   });
 });
 
+describe("what a holder does when it hears of its loss", () => {
+  it("reaches the one that has just taken over as well", async () => {
+    const early = await ann.acquire("plan", hung);
+    early.signal.addEventListener("abort", () => manager.forceUnlock("plan", { reason: "spite" }));
+    clock.advance(1_000);
+    const late = await bob.acquire("plan");
+    expect(late.signal.aborted).toBe(true);
+    refusal("LEASE_LOST", () => late.release());
+    clock.advance(60_000);
+    expect(manager.get("plan")?.lockedBy).toBeNull();
+  });
+});
+
 describe("release", () => {
   it("is idempotent, and await using does it", async () => {
     const kept = await ann.acquire("plan");
@@ -335,21 +352,31 @@ describe("the clock", () => {
     expect(again.agent("bob").lock("plan")).toBe(true);
   });
 
-  it("never keeps a process alive for a lease", () => {
+  it("keeps a process alive for those who wait, and for no lease", async () => {
+    const awaited: boolean[] = [];
+    const recording = {
+      ...clock,
+      setTimer: (...call: Parameters<typeof clock.setTimer>) => (awaited.push(call[2]), clock.setTimer(...call)),
+    };
+    const watched = new SharedContextManager<Plan>({ clock: recording });
+    watched.create("plan", { step: 1 });
+    const lease = await watched.agent("ann").acquire("plan");
+    expect(awaited).toEqual([false]);
+    const waiting = watched.agent("bob").acquire("plan");
+    expect(awaited.slice(1)).toEqual(expect.arrayContaining([true]));
+    lease.release();
+    (await waiting).release();
+  });
+
+  it.skipIf(!onBuild)("lets a process end that holds a lease (on the build alone: npm run test:nodes)", () => {
     const script = `
       const { SharedContextManager } = await import("shared-context-manager");
       const manager = new SharedContextManager();
       manager.create("plan", {});
       await manager.agent("ann").acquire("plan", { ttlMs: 60_000 });
       console.log("held");`;
-    const { stdout, status, signal } = runInNode(script);
-    if (stdout === undefined) return;
+    const options = { encoding: "utf8", timeout: 20_000 } as const;
+    const { stdout, status, signal } = spawnSync(process.execPath, ["--input-type=module", "-e", script], options);
     expect([stdout.trim(), status, signal]).toEqual(["held", 0, null]);
   });
 });
-
-/** Plain Node needs the build; without it, the same is checked by `npm run test:nodes`. */
-function runInNode(script: string): { stdout?: string; status?: number | null; signal?: string | null } {
-  if (process.env["SHARED_CONTEXT_TARGET"] !== "dist") return {};
-  return spawnSync(process.execPath, ["--input-type=module", "-e", script], { encoding: "utf8", timeout: 20_000 });
-}

@@ -1,6 +1,6 @@
 /**
- * Queues at every reachable state of three agents and two contexts, with time as a command: each state is
- * reached anew by its shortest sequence of commands on a real manager, and then left to run out.
+ * Queues of three agents on two contexts, with time as a command, at the 1,500 states that are nearest to the
+ * start: each is reached anew by its shortest sequence of commands on a real manager, and left to run out.
  */
 
 import { type Agent, isContextError, type Lease, SharedContextManager } from "shared-context-manager";
@@ -172,7 +172,7 @@ async function exploreWaiting(most: number): Promise<{ states: number; broken?: 
   return { states: seen.size, ends };
 }
 
-describe("waiting, at the reachable states of three agents and two contexts", () => {
+describe("waiting, at the nearest states of three agents and two contexts", () => {
   afterEach(() => vi.restoreAllMocks());
 
   it("is fair, wakes whoever can go on, and always ends", async () => {
