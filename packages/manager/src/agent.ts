@@ -15,6 +15,7 @@ import type { DeepReadonly, JsonObject } from "./data.ts";
 import type { Author } from "./entry.ts";
 import { ContextError } from "./errors.ts";
 import { type Lease, releaseQuietly } from "./leases.ts";
+import { accepted } from "./refusal.ts";
 import type { Store } from "./store.ts";
 
 const DEFAULT_TTL_MS = 30_000;
@@ -73,7 +74,7 @@ export class Agent<Data extends object = JsonObject> {
     checkId("contextId", contextId);
     checkData("initialData", initialData);
     const command = { contextId, data: initialData, author: this.#author, note: readNote(options) };
-    return wrap(this.#store.create(command));
+    return wrap(accepted(this.#store.create(command)));
   }
 
   /**
@@ -97,7 +98,7 @@ export class Agent<Data extends object = JsonObject> {
     checkData("data", data);
     const note = readNote(options);
     const command = { contextId, data, expected: readExpected(contextId, expected), author: this.#author, note };
-    return wrap(this.#store.update(command));
+    return wrap(accepted(this.#store.update(command)));
   }
 
   /**
@@ -114,7 +115,7 @@ export class Agent<Data extends object = JsonObject> {
     this.#checkOpen();
     checkId("contextId", contextId);
     const read = expected === undefined ? undefined : readExpected(contextId, expected);
-    return this.#store.remove({ contextId, expected: read, author: this.#author });
+    return accepted(this.#store.remove({ contextId, expected: read, author: this.#author }));
   }
 
   /**
@@ -131,7 +132,7 @@ export class Agent<Data extends object = JsonObject> {
   lock(contextId: string, options?: LockOptions): boolean {
     this.#checkOpen();
     checkId("contextId", contextId);
-    return this.#store.lock({ contextId, agentId: this.agentId, ttlMs: readMs(options, "ttlMs", 1) });
+    return accepted(this.#store.lock({ contextId, agentId: this.agentId, ttlMs: readMs(options, "ttlMs", 1) }));
   }
 
   /**
@@ -147,7 +148,7 @@ export class Agent<Data extends object = JsonObject> {
   unlock(contextId: string): boolean {
     this.#checkOpen();
     checkId("contextId", contextId);
-    return this.#store.unlock({ contextId, agentId: this.agentId });
+    return accepted(this.#store.unlock({ contextId, agentId: this.agentId }));
   }
 
   /**

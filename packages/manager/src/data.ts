@@ -81,14 +81,14 @@ function copyObject(source: Plain, level: number): Plain | undefined {
   for (const key in copy) {
     const value = copy[key];
     if (isScalar(value)) continue;
-    if (!Object.hasOwn(copy, key)) continue; // somebody extended Object.prototype
-    if (value === undefined) {
-      absent = true;
-      continue;
-    }
-    if (typeof value !== "object" || value === null) return undefined;
-    let below = Owned.height(value);
+    let below = typeof value === "object" && value !== null ? Owned.height(value) : 0;
     if (below === 0) {
+      if (!Object.hasOwn(copy, key)) continue; // somebody extended Object.prototype
+      if (value === undefined) {
+        absent = true;
+        continue;
+      }
+      if (typeof value !== "object" || value === null) return undefined;
       const owned = own(value, level + 1);
       if (owned === undefined) return undefined;
       setOwn(copy, key, owned);
@@ -239,7 +239,7 @@ function faultIn(value: unknown, path: string, ancestors: readonly object[]): Fa
 }
 
 /** RFC 6901, section 3. */
-function escapeToken(key: string): string {
+export function escapeToken(key: string): string {
   return key.replaceAll("~", "~0").replaceAll("/", "~1");
 }
 

@@ -159,8 +159,8 @@ interface StackTraceLimit {
 
 /** What V8 and JavaScriptCore start with; any other limit is somebody's choice and stays. */
 const DEFAULT_STACK_FRAMES = 10;
-/** Enough for this package's own frames and the first few of the caller. */
-const SHORT_STACK_FRAMES = 5;
+/** Two of this package, and the two of the caller that lead to them. */
+const SHORT_STACK_FRAMES = 4;
 
 /** Lowers the limit for the error about to be made; the limit to put back, or `undefined` when it was left alone. */
 function shortenStack(): number | undefined {

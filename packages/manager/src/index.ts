@@ -5,6 +5,7 @@ export type { Clock } from "./clock.ts";
 export { type AnySharedContext, type ContextLock, SharedContext } from "./context.ts";
 export type { DeepReadonly, JsonObject, JsonValue } from "./data.ts";
 export type { ContextDict, ManagerDict, StoredContextDict } from "./dictionary.ts";
+export { diff, type JsonPatchOperation } from "./diff.ts";
 export {
   type AnyContextError,
   ContextError,

@@ -3,6 +3,7 @@ import { type SharedContext, wrap } from "./context.ts";
 import { describe, type DeepReadonly, type JsonObject } from "./data.ts";
 import { invalid, isContextError } from "./errors.ts";
 import type { Hold } from "./hold.ts";
+import { accepted } from "./refusal.ts";
 
 /** The lease on what is held. A friend of the class, not exported from the package. */
 export let leaseOn: <Data extends object>(hold: Hold) => Lease<Data>;
@@ -74,7 +75,7 @@ export class Lease<Data extends object = JsonObject> {
     const read = readExpected(contextId, expected);
     const { store, author } = this.#hold;
     if (store.entries.has(contextId)) this.#hold.check(); // NOT_FOUND comes first
-    return wrap(store.update({ contextId, data, expected: read, author, note }));
+    return wrap(accepted(store.update({ contextId, data, expected: read, author, note })));
   }
 
   /**
@@ -91,7 +92,7 @@ export class Lease<Data extends object = JsonObject> {
     this.#checkCovered(contextId);
     const read = expected === undefined ? undefined : readExpected(contextId, expected);
     const { store, author } = this.#hold;
-    return this.#hold.parting(contextId, () => store.remove({ contextId, expected: read, author }));
+    return this.#hold.parting(contextId, () => accepted(store.remove({ contextId, expected: read, author })));
   }
 
   /**

@@ -14,6 +14,7 @@ import { type SharedContext, wrap } from "./context.ts";
 import { copyDeep, copyShallow, type DeepReadonly, type JsonObject } from "./data.ts";
 import { type ManagerDict, readManagerDict, writeManagerDict } from "./dictionary.ts";
 import { ANONYMOUS } from "./entry.ts";
+import { accepted } from "./refusal.ts";
 import { Store } from "./store.ts";
 
 /** Options of a manager; each has a default that is safe. */
@@ -62,7 +63,7 @@ export class SharedContextManager<Data extends object = JsonObject> {
   create(contextId: string, initialData: DeepReadonly<Data>): SharedContext<Data> {
     checkId("contextId", contextId);
     checkData("initialData", initialData);
-    return wrap(this.#store.create({ contextId, data: initialData, author: ANONYMOUS, note: null }));
+    return wrap(accepted(this.#store.create({ contextId, data: initialData, author: ANONYMOUS, note: null })));
   }
 
   /**
@@ -99,7 +100,7 @@ export class SharedContextManager<Data extends object = JsonObject> {
     checkId("contextId", contextId);
     checkData("data", data);
     const read = readExpected(contextId, expected);
-    return wrap(this.#store.update({ contextId, data, expected: read, author: ANONYMOUS, note: null }));
+    return wrap(accepted(this.#store.update({ contextId, data, expected: read, author: ANONYMOUS, note: null })));
   }
 
   /**
@@ -118,7 +119,7 @@ export class SharedContextManager<Data extends object = JsonObject> {
   lock(contextId: string, agentId: string, options?: LockOptions): boolean {
     checkId("contextId", contextId);
     checkId("agentId", agentId);
-    return this.#store.lock({ contextId, agentId, ttlMs: readMs(options, "ttlMs", 1) });
+    return accepted(this.#store.lock({ contextId, agentId, ttlMs: readMs(options, "ttlMs", 1) }));
   }
 
   /**
@@ -134,7 +135,7 @@ export class SharedContextManager<Data extends object = JsonObject> {
   unlock(contextId: string, agentId: string): boolean {
     checkId("contextId", contextId);
     checkId("agentId", agentId);
-    return this.#store.unlock({ contextId, agentId });
+    return accepted(this.#store.unlock({ contextId, agentId }));
   }
 
   /**
@@ -152,7 +153,7 @@ export class SharedContextManager<Data extends object = JsonObject> {
   delete(contextId: string, expected?: ExpectedVersion): boolean {
     checkId("contextId", contextId);
     const read = expected === undefined ? undefined : readExpected(contextId, expected);
-    return this.#store.remove({ contextId, expected: read, author: undefined });
+    return accepted(this.#store.remove({ contextId, expected: read, author: undefined }));
   }
 
   /**
@@ -169,7 +170,7 @@ export class SharedContextManager<Data extends object = JsonObject> {
    */
   forceUnlock(contextId: string, options: ForceUnlockOptions): boolean {
     checkId("contextId", contextId);
-    return this.#store.forceUnlock(contextId, readForce(options));
+    return accepted(this.#store.forceUnlock(contextId, readForce(options)));
   }
 
   /**
@@ -187,17 +188,39 @@ export class SharedContextManager<Data extends object = JsonObject> {
     return agentOn<Data>(this.#store, agentId);
   }
 
-  /** The ids of all contexts, in the order of their creation. */
+  /**
+   * The ids of all contexts, in the order of their creation.
+   *
+   * @example
+   * ```ts
+   * const plans = manager.listContexts().filter((id) => id.startsWith("plan-"));
+   * ```
+   */
   listContexts(): string[] {
     return Array.from(this.#store.entries.keys());
   }
 
-  /** Deletes every context, whoever holds their locks. Revisions go on. */
+  /**
+   * Deletes every context, whoever holds their locks. Revisions go on.
+   *
+   * @example
+   * ```ts
+   * manager.clear();
+   * manager.size; // 0
+   * ```
+   */
   clear(): void {
     this.#store.clear();
   }
 
-  /** The number of contexts. */
+  /**
+   * The number of contexts.
+   *
+   * @example
+   * ```ts
+   * if (manager.size === 0) manager.create("plan", { step: 1 });
+   * ```
+   */
   get size(): number {
     return this.#store.entries.size;
   }
@@ -249,7 +272,7 @@ export class SharedContextManager<Data extends object = JsonObject> {
     const manager = new SharedContextManager<Data>(options);
     const store = manager.#store;
     const { entries, revision } = readManagerDict(dict, store.time(undefined, true), store.copy);
-    store.entries = entries;
+    for (const [contextId, entry] of entries) store.entries.set(contextId, entry);
     store.head = revision;
     return manager;
   }

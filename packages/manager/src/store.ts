@@ -6,11 +6,11 @@
 
 import { Agenda, type Item } from "./agenda.ts";
 import type { Clock } from "./clock.ts";
-import { wrap } from "./context.ts";
 import type { Copy } from "./data.ts";
 import { type Entry, hasLapsed, holding, type Lock, stamp, type Time } from "./entry.ts";
 import { ContextError, type ErrorDetails } from "./errors.ts";
 import { Queues, type Waiter } from "./queues.ts";
+import { accepted } from "./refusal.ts";
 import * as rules from "./rules.ts";
 import {
   type CreateCommand,
@@ -36,7 +36,7 @@ export interface Waiting extends Waiter {
 
 export class Store {
   /** In the order of creation: writing to an id that is there keeps its place. */
-  entries: Map<string, Entry> = new Map();
+  readonly entries: Map<string, Entry> = new Map();
   /** The revision of the last commit. */
   head = 0;
   readonly clock: Clock;
@@ -64,31 +64,30 @@ export class Store {
     return { wallMs: this.clock.wallMs(), leaseMs: canLapse || forDeadline ? this.clock.leaseMs() : 0 };
   }
 
-  create(command: CreateCommand): Entry {
+  create(command: CreateCommand): Entry | Rejection {
     const { head } = this;
     const found = this.entries.get(command.contextId);
     const next = rules.create(found, command, this.time(found), this.copy);
     if (this.#overtaken(head, command.contextId, found)) return this.create(command);
-    return this.commit(command.contextId, found, next) as Entry;
+    return this.commit(command.contextId, found, next);
   }
 
-  update(command: UpdateCommand): Entry {
+  update(command: UpdateCommand): Entry | Rejection {
     const { head } = this;
     const found = this.entries.get(command.contextId);
     const next = rules.update(found, command, this.time(found), this.copy);
     if (this.#overtaken(head, command.contextId, found)) return this.update(command);
-    return this.commit(command.contextId, found, next) as Entry;
+    return this.commit(command.contextId, found, next);
   }
 
   /** Whether there was something to delete. */
-  remove(command: RemoveCommand): boolean {
+  remove(command: RemoveCommand): boolean | Rejection {
     const found = this.entries.get(command.contextId);
-    this.commit(command.contextId, found, rules.remove(found, command, this.time(found)));
-    return found !== undefined;
+    return this.commit(command.contextId, found, rules.remove(found, command, this.time(found))) ?? found !== undefined;
   }
 
   /** `false` when another agent holds the lock, or is waiting for its turn to. */
-  lock(command: LockCommand): boolean {
+  lock(command: LockCommand): boolean | Rejection {
     const { contextId, agentId, ttlMs } = command;
     const found = this.entries.get(contextId);
     if (this.isAwaited(contextId) && found?.lock?.owner !== agentId) return false;
@@ -96,16 +95,17 @@ export class Store {
   }
 
   /** `false` when another agent holds the lock, or nobody does. */
-  unlock(command: UnlockCommand): boolean {
+  unlock(command: UnlockCommand): boolean | Rejection {
     const found = this.entries.get(command.contextId);
     const next = rules.unlock(found, command);
-    return this.#flag(command.contextId, found, next) && next !== found;
+    return next === found ? false : this.#flag(command.contextId, found, next);
   }
 
   /** Takes the lock from whoever holds it; `false` when nobody does. */
-  forceUnlock(contextId: string, reason: string): boolean {
+  forceUnlock(contextId: string, reason: string): boolean | Rejection {
     const found = this.entries.get(contextId);
-    return this.commit(contextId, found, rules.breakLock(found, { contextId }), reason) !== found;
+    const next = this.commit(contextId, found, rules.breakLock(found, { contextId }), reason);
+    return next instanceof Rejection ? next : next !== found;
   }
 
   /** One rule for several contexts as one transaction with one revision: all of it, or a refusal and nothing. */
@@ -113,21 +113,20 @@ export class Store {
     if (contextIds.length === 1) {
       const contextId = contextIds[0] as string;
       const found = this.entries.get(contextId);
-      return (this.commit(contextId, found, rule(found, contextId)) as Entry).revision;
+      return (accepted(this.commit(contextId, found, rule(found, contextId))) as Entry).revision;
     }
     const found = contextIds.map((contextId) => this.entries.get(contextId));
     const next = contextIds.map((contextId, index) => rule(found[index], contextId));
-    for (const outcome of next) if (outcome instanceof Rejection) throw toError(outcome);
+    for (const outcome of next) accepted(outcome);
     const revision = ++this.head;
     for (const [index, contextId] of contextIds.entries()) this.#put(contextId, next[index] as Entry, revision);
     for (const [index] of contextIds.entries()) this.#moved(found[index], next[index] as Entry);
     return revision;
   }
 
-  /** Commits what one rule leaves of one context; throws what it refuses. */
-  commit(contextId: string, found: Entry | undefined, next: Outcome, reason?: string): Entry | undefined {
-    if (next instanceof Rejection) throw toError(next);
-    if (next === found) return next;
+  /** Commits what one rule leaves of one context, unless that is a refusal or what was there. */
+  commit<Next extends Outcome>(contextId: string, found: Entry | undefined, next: Next, reason?: string): Next {
+    if (next instanceof Rejection || next === found) return next;
     this.#put(contextId, next, ++this.head);
     if (this.#queues.size > 0 || this.#holders.size > 1) this.#moved(found, next, reason);
     return next;
@@ -135,10 +134,10 @@ export class Store {
 
   clear(): void {
     if (this.entries.size === 0) return;
-    const cleared = this.entries;
+    const cleared = [...this.entries.values()];
     this.head += 1;
-    this.entries = new Map();
-    for (const entry of cleared.values()) this.#moved(entry, undefined, "the manager was cleared");
+    this.entries.clear();
+    for (const entry of cleared) this.#moved(entry, undefined, "the manager was cleared");
   }
 
   /** The agent that a context is held by; `null` when nobody holds it, or when its lock may be taken over. */
@@ -227,8 +226,8 @@ export class Store {
   }
 
   /** `lock` and `unlock` answer `false` where section 6.20 says so. */
-  #flag(contextId: string, found: Entry | undefined, next: Entry | Rejection): boolean {
-    if (next instanceof Rejection && next.code === "LOCKED") return false;
+  #flag(contextId: string, found: Entry | undefined, next: Entry | Rejection): boolean | Rejection {
+    if (next instanceof Rejection) return next.code === "LOCKED" ? false : next;
     this.commit(contextId, found, next);
     return true;
   }
@@ -313,8 +312,4 @@ function lossReason(lock: Lock, next: Entry | undefined, leaseMs: number): strin
   if (next === undefined) return "the context was deleted";
   if (!hasLapsed(lock, leaseMs)) return "the lock was cleared";
   return next.lock === null ? "it had lapsed when another agent wrote" : "it lapsed and was taken over";
-}
-
-function toError({ code, details }: Rejection): ContextError {
-  return new ContextError(code, "current" in details ? { ...details, current: wrap(details.current) } : details);
 }

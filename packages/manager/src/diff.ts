@@ -1,0 +1,134 @@
+import { escapeToken, isPlainObject, type JsonValue } from "./data.ts";
+import { isEqual, valueAt } from "./equal.ts";
+
+/**
+ * One step of a JSON Patch (RFC 6902). `path` is a JSON Pointer (RFC 6901); `""` is the whole document. In an
+ * array, `add` inserts before the element at its index.
+ *
+ * @example
+ * ```ts
+ * const operation: JsonPatchOperation = { op: "replace", path: "/steps/0/done", value: true };
+ * ```
+ */
+export type JsonPatchOperation =
+  | { readonly op: "add" | "replace"; readonly path: string; readonly value: JsonValue }
+  | { readonly op: "remove"; readonly path: string };
+
+/**
+ * What has changed between two versions of JSON data, as a JSON Patch (RFC 6902): the operations that turn
+ * `before` into `after`, in their order; none when the two are equal. Any implementation of the RFC applies them.
+ *
+ * What both share by reference is not looked into, so versions made with `{ ...context.data, step: 2 }` are
+ * compared quickly. Array elements that are objects with a unique `id` (a string or a number) are matched by
+ * it; others by their place, once what is equal at both ends is set aside. A property whose value is `undefined`
+ * counts as absent. Neither argument is changed, and the values in the result are parts of `after`, not copies.
+ *
+ * @example
+ * ```ts
+ * diff({ step: 1, owner: "ann" }, { step: 2, done: true });
+ * // [
+ * //   { op: "replace", path: "/step", value: 2 },
+ * //   { op: "remove", path: "/owner" },
+ * //   { op: "add", path: "/done", value: true },
+ * // ]
+ * ```
+ */
+export function diff(before: unknown, after: unknown): JsonPatchOperation[] {
+  const patch: JsonPatchOperation[] = [];
+  compare(before, after, "", patch);
+  return patch;
+}
+
+function compare(before: unknown, after: unknown, path: string, patch: JsonPatchOperation[]): void {
+  if (before === after) return;
+  if (Array.isArray(before) && Array.isArray(after)) compareArrays(before, after, path, patch);
+  else if (isPlainObject(before) && isPlainObject(after)) compareObjects(before, after, path, patch);
+  else patch.push({ op: "replace", path, value: after as JsonValue });
+}
+
+type Plain = Readonly<Record<string, unknown>>;
+
+function compareObjects(before: Plain, after: Plain, path: string, patch: JsonPatchOperation[]): void {
+  for (const key of Object.keys(before)) {
+    const old = before[key];
+    const value = valueAt(after, key);
+    if (old === value || old === undefined) continue;
+    const place = `${path}/${escapeToken(key)}`;
+    if (value === undefined) patch.push({ op: "remove", path: place });
+    else compare(old, value, place, patch);
+  }
+  for (const key of Object.keys(after)) {
+    if (after[key] === undefined || valueAt(before, key) !== undefined) continue;
+    patch.push({ op: "add", path: `${path}/${escapeToken(key)}`, value: after[key] as JsonValue });
+  }
+}
+
+type List = readonly unknown[];
+
+function compareArrays(before: List, after: List, path: string, patch: JsonPatchOperation[]): void {
+  const shorter = Math.min(before.length, after.length);
+  let start = 0;
+  while (start < shorter && isEqual(before[start], after[start])) start += 1;
+  let tail = 0;
+  while (tail < shorter - start && isEqual(before.at(-1 - tail), after.at(-1 - tail))) tail += 1;
+  const old = before.slice(start, before.length - tail);
+  const next = after.slice(start, after.length - tail);
+  const partners = partnersOf(old, next);
+  const staying = new Set(partners);
+  // From the end to the front, so that no removal shifts what is still to be removed.
+  for (let index = old.length - 1; index >= 0; index--) {
+    if (!staying.has(index)) patch.push({ op: "remove", path: `${path}/${start + index}` });
+  }
+  // From the front to the end: all before `index` is final, so the partner, if any, stands at `index`.
+  for (const [index, value] of next.entries()) {
+    const partner = partners[index];
+    const place = `${path}/${start + index}`;
+    if (partner === undefined) patch.push({ op: "add", path: place, value: value as JsonValue });
+    else compare(old[partner], value, place, patch);
+  }
+}
+
+/** For each element of `next` the index of the element of `old` that becomes it, if any; these indexes rise. */
+function partnersOf(old: List, next: List): (number | undefined)[] {
+  const places = placesOf(old);
+  if (places === undefined || placesOf(next) === undefined) {
+    return next.map((_, index) => (index < old.length ? index : undefined));
+  }
+  const partners = next.map((element) => places.get((element as Plain)["id"]));
+  const staying = longestRise(partners);
+  return partners.map((place) => (place !== undefined && staying.has(place) ? place : undefined));
+}
+
+/** Where each id is; `undefined` unless every element is an object with an id of its own. */
+function placesOf(list: List): Map<unknown, number> | undefined {
+  const places = new Map<unknown, number>();
+  for (const [index, element] of list.entries()) {
+    const id = isPlainObject(element) ? valueAt(element, "id") : undefined;
+    if ((typeof id !== "string" && typeof id !== "number") || places.has(id)) return undefined;
+    places.set(id, index);
+  }
+  return places;
+}
+
+interface Rise {
+  readonly place: number;
+  readonly before: Rise | undefined;
+}
+
+/** The most elements that can stay where they are: a longest increasing subsequence, in n log n. */
+function longestRise(places: readonly (number | undefined)[]): Set<number> {
+  const rises: Rise[] = []; // for each length the rise that ends lowest
+  for (const place of places) {
+    if (place === undefined) continue;
+    let [low, high] = [0, rises.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((rises[middle] as Rise).place < place) low = middle + 1;
+      else high = middle;
+    }
+    rises[low] = { place, before: rises[low - 1] };
+  }
+  const staying = new Set<number>();
+  for (let rise = rises.at(-1); rise !== undefined; rise = rise.before) staying.add(rise.place);
+  return staying;
+}

@@ -1,0 +1,12 @@
+/** Where a rejection becomes an error: at the edge, so that a stack begins with the method that was called. */
+
+import { wrap } from "./context.ts";
+import { ContextError } from "./errors.ts";
+import { Rejection } from "./rules.ts";
+
+/** What a rule left; throws what it refused. */
+export function accepted<Result>(outcome: Result | Rejection): Result {
+  if (!(outcome instanceof Rejection)) return outcome;
+  const { code, details } = outcome;
+  throw new ContextError(code, "current" in details ? { ...details, current: wrap(details.current) } : details);
+}
