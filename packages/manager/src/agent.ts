@@ -2,6 +2,7 @@ import { acquire, type AcquireOptions } from "./acquire.ts";
 import {
   checkData,
   checkId,
+  checkVersion,
   type ExpectedVersion,
   readContextIds,
   readExpected,
@@ -99,6 +100,25 @@ export class Agent<Data extends object = JsonObject> {
     const note = readNote(options);
     const command = { contextId, data, expected: readExpected(contextId, expected), author: this.#author, note };
     return wrap(accepted(this.#store.update(command)));
+  }
+
+  /**
+   * Writes the data of an earlier version as a new version, whatever has happened since. Restoring the present
+   * version changes nothing.
+   *
+   * @param version - one that `manager.history` still has.
+   * @throws {@link ContextError} INVALID, NOT_FOUND (of the context or of the version), LOCKED, CLOSED.
+   * @example
+   * ```ts
+   * planner.restore("plan", "3", { note: "version 4 lost the budget" });
+   * ```
+   */
+  restore(contextId: string, version: string, options?: WriteOptions): SharedContext<Data> {
+    this.#checkOpen();
+    checkId("contextId", contextId);
+    checkVersion(version);
+    const command = { contextId, version, author: this.#author, note: readNote(options) };
+    return wrap(accepted(this.#store.restore(command)));
   }
 
   /**

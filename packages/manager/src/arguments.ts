@@ -31,15 +31,27 @@ export function readExpected(contextId: string, expected: unknown): Expected {
   return { version: entry.version, incarnation: expected.incarnation };
 }
 
+export function checkVersion(value: unknown): void {
+  if (typeof value !== "string") throw invalid("version", "", "a version string", describe(value));
+}
+
 /** The options of a manager, as they came. */
 export function checkOptions(options: SharedContextManagerOptions): SharedContextManagerOptions {
   if (typeof options !== "object" || options === null) throw invalid("options", "", "an object", describe(options));
-  const { isolation = "deep", clock } = options;
+  const { isolation = "deep", clock, historyLimit = 0 } = options;
   if (isolation !== "deep" && isolation !== "shallow") {
     throw invalid("options", "/isolation", '"deep" or "shallow"', describe(isolation));
   }
   if (clock !== undefined && !isClock(clock)) {
     throw invalid("options", "/clock", "an object with wallMs(), leaseMs() and setTimer()", describe(clock));
+  }
+  if (!(historyLimit >= 0 && (Number.isInteger(historyLimit) || historyLimit === Infinity))) {
+    throw invalid(
+      "options",
+      "/historyLimit",
+      "a whole number of versions from 0 up, or Infinity",
+      describe(historyLimit),
+    );
   }
   return options;
 }

@@ -24,7 +24,7 @@ type ReadonlyFields<T> = T extends
   : { readonly [Key in keyof T]: DeepReadonly<T[Key]> };
 
 /** Deeper data is refused: SQLite and Python's parser stop near 1,000 levels, and the stack of a caller is unknown. */
-const MAX_DEPTH = 512;
+export const MAX_DEPTH = 512;
 
 type Plain = Record<string, unknown>;
 
@@ -50,12 +50,23 @@ class Owned extends Branded {
   }
 }
 
-/** How a manager copies data: `undefined` when the data is refused, and then `explain` says why. */
-export type Copy = (data: object) => object | undefined;
+/**
+ * How a manager copies data: `undefined` when the data is refused, and then `explain` says why. `previous` is
+ * what the data replaces, if anything.
+ */
+export type Copy = (data: object, previous?: object) => object | undefined;
 
 /** Isolation `deep`: JSON values only, nothing mutable shared with the caller. */
 export function copyDeep(data: object): object | undefined {
-  return copyObject(data as Plain, 1);
+  return copyObject(data as Plain, 1, undefined);
+}
+
+/**
+ * Isolation `deep` where versions are kept: what equals its counterpart in `previous` is shared with it, so
+ * that a version costs what changed, also when a caller sends the whole data anew.
+ */
+export function copySharing(data: object, previous?: object): object | undefined {
+  return copyObject(data as Plain, 1, previous);
 }
 
 /** Isolation `shallow`, the letter of section 6.20: a one-level copy that holds nested values by reference. */
@@ -63,18 +74,22 @@ export function copyShallow(data: object): object {
   return { ...data };
 }
 
-/** An owned copy of `value`, which is not owned yet, `level` levels below the top; `undefined` when it is refused. */
-function own(value: object, level: number): object | undefined {
+/**
+ * An owned copy of `value`, which is not owned yet, `level` levels below the top, or `previous` if that is equal;
+ * `undefined` when the value is refused.
+ */
+function own(value: object, level: number, previous: unknown): object | undefined {
   if (level > MAX_DEPTH) return undefined;
-  if (Array.isArray(value)) return isPlainArray(value) ? copyArray(value, level) : undefined;
-  return isPlainObject(value) ? copyObject(value, level) : undefined;
+  if (Array.isArray(value)) return isPlainArray(value) ? copyArray(value, level, previous) : undefined;
+  return isPlainObject(value) ? copyObject(value, level, previous) : undefined;
 }
 
 /**
  * Spread first, then replace what is nested: for 20 flat keys this is 30 times faster than copying key by key.
  * Spread also reads every getter exactly once.
  */
-function copyObject(source: Plain, level: number): Plain | undefined {
+function copyObject(source: Plain, level: number, previous: unknown): Plain | undefined {
+  const before = isPlainObject(previous) ? previous : undefined;
   let copy: Plain = { ...source };
   let absent = false;
   let height = 1;
@@ -89,7 +104,7 @@ function copyObject(source: Plain, level: number): Plain | undefined {
         continue;
       }
       if (typeof value !== "object" || value === null) return undefined;
-      const owned = own(value, level + 1);
+      const owned = own(value, level + 1, before !== undefined && Object.hasOwn(before, key) ? before[key] : undefined);
       if (owned === undefined) return undefined;
       setOwn(copy, key, owned);
       below = Owned.height(owned);
@@ -98,12 +113,17 @@ function copyObject(source: Plain, level: number): Plain | undefined {
     if (below >= height) height = below + 1;
   }
   if (absent) copy = withoutUndefined(copy);
-  if (level > 1) new Owned(finish(copy), height);
+  if (level === 1) return copy;
+  if (before !== undefined && hasSameFields(copy, before)) return before;
+  new Owned(finish(copy), height);
   return copy;
 }
 
-function copyArray(source: readonly unknown[], level: number): unknown[] | undefined {
+function copyArray(source: readonly unknown[], level: number, previous: unknown): unknown[] | undefined {
   const copy: unknown[] = Array.prototype.slice.call(source);
+  const before: unknown[] = Array.isArray(previous) ? previous : NOTHING;
+  // Up to the first element that differs, counterparts are found from the start, and from there on from the end.
+  let shift = 0;
   let height = 1;
   for (let index = 0; index < copy.length; index++) {
     const value = copy[index];
@@ -111,16 +131,32 @@ function copyArray(source: readonly unknown[], level: number): unknown[] | undef
     if (typeof value !== "object" || value === null) return undefined;
     let below = Owned.height(value);
     if (below === 0) {
-      const owned = own(value, level + 1);
+      const counterpart = before[index + shift];
+      const owned = own(value, level + 1, counterpart);
       if (owned === undefined) return undefined;
+      if (owned !== counterpart) shift = before.length - copy.length;
       copy[index] = owned;
       below = Owned.height(owned);
     }
     if (level + below > MAX_DEPTH) return undefined;
     if (below >= height) height = below + 1;
   }
+  if (before.length === copy.length && before !== NOTHING && copy.every((value, index) => value === before[index])) {
+    return before;
+  }
   new Owned(finish(copy), height);
   return copy;
+}
+
+const NOTHING: unknown[] = [];
+
+/** In the same order too: what is read is what was written. */
+function hasSameFields(copy: Plain, before: Plain): boolean {
+  const keys = Object.keys(copy);
+  const keysBefore = Object.keys(before);
+  return (
+    keys.length === keysBefore.length && keys.every((key, at) => key === keysBefore[at] && copy[key] === before[key])
+  );
 }
 
 function isScalar(value: unknown): boolean {

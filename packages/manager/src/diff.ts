@@ -5,10 +5,7 @@ import { isEqual, valueAt } from "./equal.ts";
  * One step of a JSON Patch (RFC 6902). `path` is a JSON Pointer (RFC 6901); `""` is the whole document. In an
  * array, `add` inserts before the element at its index.
  *
- * @example
- * ```ts
- * const operation: JsonPatchOperation = { op: "replace", path: "/steps/0/done", value: true };
- * ```
+ * @example `{ op: "replace", path: "/steps/0/done", value: true }`
  */
 export type JsonPatchOperation =
   | { readonly op: "add" | "replace"; readonly path: string; readonly value: JsonValue }
@@ -25,12 +22,8 @@ export type JsonPatchOperation =
  *
  * @example
  * ```ts
- * diff({ step: 1, owner: "ann" }, { step: 2, done: true });
- * // [
- * //   { op: "replace", path: "/step", value: 2 },
- * //   { op: "remove", path: "/owner" },
- * //   { op: "add", path: "/done", value: true },
- * // ]
+ * diff({ step: 1, owner: "ann" }, { step: 2 });
+ * // [{ op: "replace", path: "/step", value: 2 }, { op: "remove", path: "/owner" }]
  * ```
  */
 export function diff(before: unknown, after: unknown): JsonPatchOperation[] {

@@ -14,8 +14,12 @@ export interface LockHolding {
 export interface ErrorDetails {
   /** `create` found a context with this id. */
   EXISTS: { readonly contextId: string };
-  /** The command needs a context, and there is none with this id. */
-  NOT_FOUND: { readonly contextId: string };
+  /** The command needs a context, and there is none with this id; or a version that is not kept. */
+  NOT_FOUND: {
+    readonly contextId: string;
+    /** The version that is not kept, where the context itself is there. */
+    readonly version?: string;
+  };
   /** A lock pauses the write. */
   LOCKED: LockHolding & { readonly contextId: string };
   /** The context is no longer at the version that the caller read. */
@@ -89,10 +93,13 @@ export const ERROR_CODES: { readonly [Code in ErrorCode]: CodeEntry<Code> } = {
       `context ${describe(contextId)} exists already: get it and update it, or delete it first`,
   },
   NOT_FOUND: {
-    meaning: "There is no context with this id.",
+    meaning: "There is no context with this id, or no such version of it.",
     retryable: false,
     httpStatus: 404,
-    message: ({ contextId }) => `context ${describe(contextId)} does not exist: create it first, or check the id`,
+    message: ({ contextId, version }) =>
+      version === undefined
+        ? `context ${describe(contextId)} does not exist: create it first, or check the id`
+        : `version ${describe(version)} of context ${describe(contextId)} is not kept: see history() for those that are, and the option historyLimit`,
   },
   LOCKED: {
     meaning: "A lock pauses writes to this context.",

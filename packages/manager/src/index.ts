@@ -1,6 +1,7 @@
 export type { AcquireOptions } from "./acquire.ts";
 export { Agent, type LockOptions } from "./agent.ts";
 export type { ExpectedVersion, ForceUnlockOptions, WriteOptions } from "./arguments.ts";
+export type { BlameLine } from "./blame.ts";
 export type { Clock } from "./clock.ts";
 export { type AnySharedContext, type ContextLock, SharedContext } from "./context.ts";
 export type { DeepReadonly, JsonObject, JsonValue } from "./data.ts";

@@ -9,11 +9,13 @@ import {
   readForce,
   readMs,
 } from "./arguments.ts";
+import { blame, type BlameLine } from "./blame.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { type SharedContext, wrap } from "./context.ts";
-import { copyDeep, copyShallow, type DeepReadonly, type JsonObject } from "./data.ts";
+import { copyDeep, copySharing, copyShallow, type DeepReadonly, type JsonObject } from "./data.ts";
 import { type ManagerDict, readManagerDict, writeManagerDict } from "./dictionary.ts";
 import { ANONYMOUS } from "./entry.ts";
+import { History } from "./history.ts";
 import { accepted } from "./refusal.ts";
 import { Store } from "./store.ts";
 
@@ -25,6 +27,12 @@ export interface SharedContextManagerOptions {
    * nested ones by reference.
    */
   readonly isolation?: "deep" | "shallow";
+  /**
+   * How many versions before the present one are kept of each context, for `history`, `blame` and
+   * `agent.restore`: 0 by default. With it, data that a caller sends whole is compared with what it replaces, so
+   * that a version takes the memory of what changed.
+   */
+  readonly historyLimit?: number;
   /** Where the time comes from; by default the system's clock. */
   readonly clock?: Clock;
 }
@@ -45,8 +53,10 @@ export class SharedContextManager<Data extends object = JsonObject> {
   readonly #store: Store;
 
   constructor(options: SharedContextManagerOptions = {}) {
-    const { isolation = "deep", clock = systemClock } = checkOptions(options);
-    this.#store = new Store(clock, isolation === "deep" ? copyDeep : copyShallow);
+    const { isolation = "deep", clock = systemClock, historyLimit = 0 } = checkOptions(options);
+    const history = historyLimit === 0 ? undefined : new History(historyLimit);
+    const copy = isolation === "shallow" ? copyShallow : history === undefined ? copyDeep : copySharing;
+    this.#store = new Store(clock, copy, history);
   }
 
   /**
@@ -171,6 +181,41 @@ export class SharedContextManager<Data extends object = JsonObject> {
   forceUnlock(contextId: string, options: ForceUnlockOptions): boolean {
     checkId("contextId", contextId);
     return accepted(this.#store.forceUnlock(contextId, readForce(options)));
+  }
+
+  /**
+   * The versions of a context that are kept, the oldest first and the present one last. Each is a snapshot of the
+   * last moment of its version. Empty when the context does not exist; only the present version when
+   * `historyLimit` is 0. A deletion ends it, and a dump does not carry it.
+   *
+   * @throws {@link ContextError} INVALID.
+   * @example
+   * ```ts
+   * const manager = new SharedContextManager({ historyLimit: 64 });
+   * for (const { version, updatedBy } of manager.history("plan")) console.log(version, updatedBy);
+   * ```
+   */
+  history(contextId: string): SharedContext<Data>[] {
+    checkId("contextId", contextId);
+    return this.#store.versionsOf(contextId).map(wrap<Data>);
+  }
+
+  /**
+   * Who wrote what is there now: for each path that has a value, the version since which it has been the same.
+   * An element of an array of objects with an `id` each is named by it, as in `/tasks/id=3/owner`, and keeps its
+   * author when it moves.
+   *
+   * @returns in the order of the data; empty when the context does not exist.
+   * @throws {@link ContextError} INVALID.
+   * @example
+   * ```ts
+   * const owner = manager.blame("plan").find(({ path }) => path === "/tasks/id=3/owner");
+   * console.log(owner?.agentId, owner?.note);
+   * ```
+   */
+  blame(contextId: string): BlameLine[] {
+    checkId("contextId", contextId);
+    return blame(this.#store.versionsOf(contextId));
   }
 
   /**

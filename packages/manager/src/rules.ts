@@ -21,6 +21,13 @@ export interface UpdateCommand extends CreateCommand {
   readonly expected: Expected;
 }
 
+export interface RestoreCommand {
+  readonly contextId: string;
+  readonly version: string;
+  readonly author: Author;
+  readonly note: string | null;
+}
+
 export interface RemoveCommand {
   readonly contextId: string;
   readonly expected: Expected | undefined;
@@ -96,13 +103,41 @@ export function update(found: Entry | undefined, command: UpdateCommand, time: T
     found.lock === null && command.author.token === null ? undefined : barred(found, command.author, time);
   if (refused !== undefined) return refused;
   if (!matches(found, command.expected)) return conflict(found, command.expected);
-  const data = copy(command.data);
+  const data = copy(command.data, found.data);
   if (data === undefined) return invalidData("data", command.data);
+  return written(found, data, false, command, time);
+}
+
+/** Old data as a new version; `kept` is the entry that had it, if the history has. The present version stays. */
+export function restore(
+  found: Entry | undefined,
+  command: RestoreCommand,
+  time: Time,
+  kept: Entry | undefined,
+): Entry | Rejection {
+  if (found === undefined) return notFound(command.contextId);
+  const refused = barred(found, command.author, time);
+  if (refused !== undefined) return refused;
+  if (command.version === found.version) return found;
+  if (kept === undefined) {
+    return new Rejection("NOT_FOUND", { contextId: command.contextId, version: command.version });
+  }
+  return written(found, kept.data, kept.exposed, command, time);
+}
+
+/** The next version of a context. A write through another's lapsed lock takes that lock away. */
+function written(
+  found: Entry,
+  data: object,
+  exposed: boolean,
+  command: { readonly author: Author; readonly note: string | null },
+  time: Time,
+): Entry {
   return {
     contextId: found.contextId,
     version: String(Number(found.version) + 1),
     data,
-    exposed: false,
+    exposed,
     lock: found.lock !== null && found.lock.owner === command.author.agentId ? found.lock : null,
     createdAtMs: found.createdAtMs,
     updatedAtMs: time.wallMs,

@@ -9,6 +9,7 @@ import type { Clock } from "./clock.ts";
 import type { Copy } from "./data.ts";
 import { type Entry, hasLapsed, holding, type Lock, stamp, type Time } from "./entry.ts";
 import { ContextError, type ErrorDetails } from "./errors.ts";
+import type { History } from "./history.ts";
 import { Queues, type Waiter } from "./queues.ts";
 import { accepted } from "./refusal.ts";
 import * as rules from "./rules.ts";
@@ -18,6 +19,7 @@ import {
   type Outcome,
   Rejection,
   type RemoveCommand,
+  type RestoreCommand,
   type UnlockCommand,
   type UpdateCommand,
 } from "./rules.ts";
@@ -41,6 +43,8 @@ export class Store {
   head = 0;
   readonly clock: Clock;
   readonly copy: Copy;
+  /** The versions before the present ones, where they are kept. */
+  readonly history: History | undefined;
   /** When leases renew themselves. */
   readonly renewals: Agenda;
   /** When waits time out and locks that somebody waits for lapse. */
@@ -51,9 +55,10 @@ export class Store {
   /** For each context with a queue and a lock that can lapse: when it is to be handed over. */
   readonly #lapses = new Map<string, Lapse>();
 
-  constructor(clock: Clock, copy: Copy) {
+  constructor(clock: Clock, copy: Copy, history?: History) {
     this.clock = clock;
     this.copy = copy;
+    this.history = history;
     this.renewals = new Agenda(clock, false);
     this.deadlines = new Agenda(clock, true);
   }
@@ -78,6 +83,19 @@ export class Store {
     const next = rules.update(found, command, this.time(found), this.copy);
     if (this.#overtaken(head, command.contextId, found)) return this.update(command);
     return this.commit(command.contextId, found, next);
+  }
+
+  restore(command: RestoreCommand): Entry | Rejection {
+    const { contextId, version } = command;
+    const found = this.entries.get(contextId);
+    const next = rules.restore(found, command, this.time(found), this.history?.find(contextId, version));
+    return this.commit(contextId, found, next);
+  }
+
+  /** Every version of a context that is kept, the present one last; none when it does not exist. */
+  versionsOf(contextId: string): Entry[] {
+    const present = this.entries.get(contextId);
+    return present === undefined ? [] : [...(this.history?.of(contextId) ?? []), present];
   }
 
   /** Whether there was something to delete. */
@@ -137,6 +155,7 @@ export class Store {
     const cleared = [...this.entries.values()];
     this.head += 1;
     this.entries.clear();
+    this.history?.clear();
     for (const entry of cleared) this.#moved(entry, undefined, "the manager was cleared");
   }
 
@@ -217,6 +236,7 @@ export class Store {
   }
 
   #put(contextId: string, next: Entry | undefined, revision: number): void {
+    this.history?.record(this.entries.get(contextId), next);
     if (next === undefined) {
       this.entries.delete(contextId);
     } else {

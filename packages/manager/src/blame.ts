@@ -1,0 +1,123 @@
+/** Who wrote what is there now. */
+
+import { escapeToken, isPlainObject, MAX_DEPTH } from "./data.ts";
+import { type Entry, expose } from "./entry.ts";
+
+/** Since when a value has been the same, and who wrote it. */
+export interface BlameLine {
+  /** JSON Pointer (RFC 6901); a token `id=3` names the element of an array whose `id` is 3. */
+  readonly path: string;
+  /** The version that brought the value. */
+  readonly version: string;
+  /** Who wrote that version; `null` when it was written without a handle. */
+  readonly agentId: string | null;
+  /** What the writer said about it, or `null`. */
+  readonly note: string | null;
+  /** When that version was written. */
+  readonly writtenAt: Date;
+  /** The value is older than the history: it was there already in this version, the oldest that is kept. */
+  readonly orEarlier: boolean;
+}
+
+/** A value at one path, and the first of the versions in a row that have it. */
+interface State {
+  readonly entry: Entry;
+  readonly value: unknown;
+}
+
+/** @param versions - oldest first, the present one last. */
+export function blame(versions: readonly Entry[]): BlameLine[] {
+  const lines: BlameLine[] = [];
+  const states = versions.map((entry) => ({ entry, value: expose(entry) }));
+  if (states.length > 0) collect(states, "", 1, lines);
+  return lines;
+}
+
+function collect(states: readonly State[], path: string, level: number, lines: BlameLine[]): void {
+  const { entry, value } = states.at(-1) as State;
+  const children = level > MAX_DEPTH ? [] : childrenOf(value);
+  if (children.length === 0) {
+    lines.push({
+      path,
+      version: entry.version,
+      agentId: entry.updatedBy,
+      note: entry.note,
+      writtenAt: new Date(entry.updatedAtMs),
+      orEarlier: states.length === 1 && entry.version !== "1",
+    });
+    return;
+  }
+  for (const { token, valueIn } of children) {
+    collect(compressed(states, valueIn), `${path}/${token}`, level + 1, lines);
+  }
+}
+
+/** The values that a path had, one after the other. What has something inside is looked into anyway: `===` will do. */
+function compressed(states: readonly State[], valueIn: (parent: unknown) => unknown): State[] {
+  const values: State[] = [];
+  for (const { entry, value } of states) {
+    const inside = valueIn(value);
+    const last = values.at(-1);
+    if (last === undefined || !(last.value === inside || areBothEmpty(last.value, inside))) {
+      values.push({ entry, value: inside });
+    }
+  }
+  return values;
+}
+
+function areBothEmpty(one: unknown, other: unknown): boolean {
+  if (Array.isArray(one)) return Array.isArray(other) && one.length + other.length === 0;
+  return isPlainObject(one) && isPlainObject(other) && Object.keys(one).length + Object.keys(other).length === 0;
+}
+
+interface Child {
+  readonly token: string;
+  /** The value at this place in another version of the parent; `undefined` where there is none. */
+  readonly valueIn: (parent: unknown) => unknown;
+}
+
+function childrenOf(value: unknown): Child[] {
+  if (Array.isArray(value)) return elementsById(value) ?? value.map(elementByPlace);
+  return isPlainObject(value) ? Object.keys(value).map(fieldByName) : [];
+}
+
+/** The elements by their ids, each array looked through once; `undefined` unless all have one of their own. */
+function elementsById(elements: readonly unknown[]): Child[] | undefined {
+  const present = byId(elements);
+  if (present.size !== elements.length) return undefined;
+  const indexes = new Map<unknown, ReadonlyMap<string, unknown>>([[elements, present]]);
+  const indexOf = (parent: readonly unknown[]): ReadonlyMap<string, unknown> => {
+    const index = indexes.get(parent) ?? byId(parent);
+    indexes.set(parent, index);
+    return index;
+  };
+  return Array.from(present.keys(), (id) => ({
+    token: `id=${escapeToken(id)}`,
+    valueIn: (parent): unknown => (Array.isArray(parent) ? indexOf(parent).get(id) : undefined),
+  }));
+}
+
+/** As a path names it, so that `3` and `"3"` are one id. */
+function byId(elements: readonly unknown[]): Map<string, unknown> {
+  const index = new Map<string, unknown>();
+  for (const element of elements) {
+    if (!isPlainObject(element) || !Object.hasOwn(element, "id")) continue;
+    const { id } = element;
+    if (typeof id === "string" || typeof id === "number") index.set(String(id), element);
+  }
+  return index;
+}
+
+function elementByPlace(_element: unknown, index: number): Child {
+  return {
+    token: String(index),
+    valueIn: (parent): unknown => (Array.isArray(parent) ? parent[index] : undefined),
+  };
+}
+
+function fieldByName(key: string): Child {
+  return {
+    token: escapeToken(key),
+    valueIn: (parent) => (isPlainObject(parent) && Object.hasOwn(parent, key) ? parent[key] : undefined),
+  };
+}
