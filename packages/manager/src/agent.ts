@@ -16,6 +16,7 @@ import type { DeepReadonly, JsonObject } from "./data.ts";
 import type { Author } from "./entry.ts";
 import { ContextError } from "./errors.ts";
 import { type Lease, releaseQuietly } from "./leases.ts";
+import { type Change, modify, type ModifyOptions } from "./modify.ts";
 import { accepted } from "./refusal.ts";
 import type { Store } from "./store.ts";
 
@@ -100,6 +101,41 @@ export class Agent<Data extends object = JsonObject> {
     const note = readNote(options);
     const command = { contextId, data, expected: readExpected(contextId, expected), author: this.#author, note };
     return wrap(accepted(this.#store.update(command)));
+  }
+
+  /**
+   * Reads a context, lets `change` make new data of it, and writes that; when somebody else has written in
+   * between, all of it again from what is there now. A synchronous `change` is atomic. Between the runs of an
+   * asynchronous one there is a pause, random and longer each time.
+   *
+   * @param change - gets the snapshot and returns the whole new data. It may run several times.
+   * @returns the new snapshot; a promise of it when `change` returns a promise.
+   * @throws {@link ContextError} INVALID, NOT_FOUND, LOCKED, CLOSED, and the last CONFLICT after `attempts` runs; what
+   *   `change` throws; or the reason of the signal.
+   * @example
+   * ```ts
+   * planner.modify("plan", ({ data }) => ({ ...data, step: data.step + 1 }));
+   * await planner.modify("plan", async ({ data }) => think(data), { attempts: 3 });
+   * ```
+   */
+  modify(
+    contextId: string,
+    change: (context: SharedContext<Data>) => PromiseLike<DeepReadonly<Data>>,
+    options?: ModifyOptions,
+  ): Promise<SharedContext<Data>>;
+  modify(
+    contextId: string,
+    change: (context: SharedContext<Data>) => DeepReadonly<Data>,
+    options?: ModifyOptions,
+  ): SharedContext<Data>;
+  modify(
+    contextId: string,
+    change: Change<Data>,
+    options?: ModifyOptions,
+  ): SharedContext<Data> | Promise<SharedContext<Data>> {
+    this.#checkOpen();
+    checkId("contextId", contextId);
+    return modify(this.#store, contextId, change, options, this.#author, () => this.#checkOpen());
   }
 
   /**

@@ -31,6 +31,20 @@ export function readExpected(contextId: string, expected: unknown): Expected {
   return { version: entry.version, incarnation: expected.incarnation };
 }
 
+export function checkFunction(argument: string, value: unknown): void {
+  if (typeof value !== "function") throw invalid(argument, "", "a function", describe(value));
+}
+
+const DEFAULT_ATTEMPTS = 10;
+
+export function readAttempts(options: { readonly attempts?: number } | undefined): number {
+  const { attempts = DEFAULT_ATTEMPTS } = optionsOf(options);
+  if (!(attempts >= 1 && (Number.isInteger(attempts) || attempts === Infinity))) {
+    throw invalid("options", "/attempts", "a whole number from 1 up, or Infinity", describe(attempts));
+  }
+  return attempts;
+}
+
 export function checkVersion(value: unknown): void {
   if (typeof value !== "string") throw invalid("version", "", "a version string", describe(value));
 }

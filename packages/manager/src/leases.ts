@@ -1,8 +1,17 @@
-import { checkData, checkId, type ExpectedVersion, readExpected, readNote, type WriteOptions } from "./arguments.ts";
+import {
+  checkData,
+  checkId,
+  checkVersion,
+  type ExpectedVersion,
+  readExpected,
+  readNote,
+  type WriteOptions,
+} from "./arguments.ts";
 import { type SharedContext, wrap } from "./context.ts";
 import { describe, type DeepReadonly, type JsonObject } from "./data.ts";
 import { invalid, isContextError } from "./errors.ts";
 import type { Hold } from "./hold.ts";
+import { type Change, modify, type ModifyOptions } from "./modify.ts";
 import { accepted } from "./refusal.ts";
 
 /** The lease on what is held. A friend of the class, not exported from the package. */
@@ -73,9 +82,61 @@ export class Lease<Data extends object = JsonObject> {
     checkData("data", data);
     const note = readNote(options);
     const read = readExpected(contextId, expected);
+    this.#checkHeld(contextId);
     const { store, author } = this.#hold;
-    if (store.entries.has(contextId)) this.#hold.check(); // NOT_FOUND comes first
     return wrap(accepted(store.update({ contextId, data, expected: read, author, note })));
+  }
+
+  /**
+   * Reads a context that the lease holds, lets `change` make new data of it, and writes that. While the lease is
+   * held, only writes of its own agent can come in between; then it runs again.
+   *
+   * @param change - gets the snapshot and returns the whole new data. It may run several times.
+   * @returns the new snapshot; a promise of it when `change` returns a promise.
+   * @throws {@link ContextError} INVALID, NOT_FOUND, LEASE_LOST, and the last CONFLICT after `attempts` runs; what
+   *   `change` throws; or the reason of the signal.
+   * @example
+   * ```ts
+   * await lease.modify("plan", async ({ data }) => think(data), { signal: lease.signal });
+   * ```
+   */
+  modify(
+    contextId: string,
+    change: (context: SharedContext<Data>) => PromiseLike<DeepReadonly<Data>>,
+    options?: ModifyOptions,
+  ): Promise<SharedContext<Data>>;
+  modify(
+    contextId: string,
+    change: (context: SharedContext<Data>) => DeepReadonly<Data>,
+    options?: ModifyOptions,
+  ): SharedContext<Data>;
+  modify(
+    contextId: string,
+    change: Change<Data>,
+    options?: ModifyOptions,
+  ): SharedContext<Data> | Promise<SharedContext<Data>> {
+    this.#checkCovered(contextId);
+    const { store, author } = this.#hold;
+    return modify(store, contextId, change, options, author, () => this.#checkHeld(contextId));
+  }
+
+  /**
+   * Writes the data of an earlier version as a new version. Restoring the present version changes nothing.
+   *
+   * @param version - one that `manager.history` still has.
+   * @throws {@link ContextError} INVALID, NOT_FOUND (of the context or of the version), LEASE_LOST.
+   * @example
+   * ```ts
+   * lease.restore("plan", "3", { note: "version 4 lost the budget" });
+   * ```
+   */
+  restore(contextId: string, version: string, options?: WriteOptions): SharedContext<Data> {
+    this.#checkCovered(contextId);
+    checkVersion(version);
+    const note = readNote(options);
+    this.#checkHeld(contextId);
+    const { store, author } = this.#hold;
+    return wrap(accepted(store.restore({ contextId, version, author, note })));
   }
 
   /**
@@ -125,6 +186,11 @@ export class Lease<Data extends object = JsonObject> {
   // oxlint-disable-next-line typescript/require-await -- a refusal must be a rejection here
   async [Symbol.asyncDispose](): Promise<void> {
     if (!this.#hold.toldOfLoss) this.release();
+  }
+
+  /** NOT_FOUND comes first: that is for the rules to say. */
+  #checkHeld(contextId: string): void {
+    if (this.#hold.store.entries.has(contextId)) this.#hold.check();
   }
 
   #checkCovered(contextId: string): void {

@@ -1,0 +1,126 @@
+/** Read, change, write; and again from what is there now, when somebody was faster. */
+
+import { checkData, checkFunction, readAttempts, readExpected, readNote, readSignal } from "./arguments.ts";
+import type { Clock } from "./clock.ts";
+import { type SharedContext, wrap } from "./context.ts";
+import type { DeepReadonly } from "./data.ts";
+import type { Author, Entry } from "./entry.ts";
+import { ContextError } from "./errors.ts";
+import { accepted } from "./refusal.ts";
+import { Rejection } from "./rules.ts";
+import type { Store } from "./store.ts";
+
+/** How to modify. */
+export interface ModifyOptions {
+  /** Why; kept with the data and shown in its snapshot. */
+  readonly note?: string;
+  /** How often to run the function at most: 10 by default. */
+  readonly attempts?: number;
+  /** Gives up, also in the middle of a run: nothing is written then, and the reason is thrown. */
+  readonly signal?: AbortSignal;
+}
+
+/** Makes new data of a snapshot. */
+export type Change<Data extends object> = (
+  context: SharedContext<Data>,
+) => DeepReadonly<Data> | PromiseLike<DeepReadonly<Data>>;
+
+const FIRST_PAUSE_MS = 2;
+const LONGEST_PAUSE_MS = 500;
+
+/**
+ * At once when `change` is synchronous, for then only a write of its own can come in between; a promise when it
+ * is not.
+ *
+ * @param check - throws when the handle may write no longer.
+ */
+export function modify<Data extends object>(
+  store: Store,
+  contextId: string,
+  change: Change<Data>,
+  options: ModifyOptions | undefined,
+  author: Author,
+  check: () => void,
+): SharedContext<Data> | Promise<SharedContext<Data>> {
+  checkFunction("change", change);
+  const note = readNote(options);
+  const attempts = readAttempts(options);
+  const signal = readSignal(options);
+
+  const read = (): SharedContext<Data> => {
+    const entry = store.entries.get(contextId);
+    if (entry === undefined) throw new ContextError("NOT_FOUND", { contextId });
+    return wrap<Data>(entry);
+  };
+  const write = (data: DeepReadonly<Data>, context: SharedContext<Data>): Entry | Rejection => {
+    check();
+    checkData("data", data);
+    return store.update({ contextId, data, expected: readExpected(contextId, context), author, note });
+  };
+  const isLast = (outcome: Entry | Rejection, attempt: number): boolean =>
+    attempt >= attempts || !(outcome instanceof Rejection) || outcome.code !== "CONFLICT";
+
+  async function goOn(
+    first: SharedContext<Data>,
+    thinking: PromiseLike<DeepReadonly<Data>>,
+    firstAttempt: number,
+  ): Promise<SharedContext<Data>> {
+    let context = first;
+    let changed: ReturnType<Change<Data>> = thinking;
+    for (let attempt = firstAttempt; ; attempt++) {
+      const outcome = write(await unlessAborted(changed, signal), context);
+      if (isLast(outcome, attempt)) return wrap<Data>(accepted(outcome));
+      await pause(store.clock, attempt, signal);
+      context = read();
+      changed = change(context);
+    }
+  }
+
+  signal?.throwIfAborted();
+  for (let attempt = 1; ; attempt++) {
+    const context = read();
+    const changed = change(context);
+    if (isPromise(changed)) return goOn(context, changed, attempt);
+    const outcome = write(changed, context);
+    if (isLast(outcome, attempt)) return wrap<Data>(accepted(outcome));
+  }
+}
+
+/**
+ * Random between nothing and a bound that doubles, so that those who met once do not meet again ("full jitter",
+ * Brooker, "Exponential backoff and jitter", 2015).
+ */
+async function pause(clock: Clock, attempt: number, signal: AbortSignal | undefined): Promise<void> {
+  const boundMs = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (attempt - 1));
+  let cancel: (() => void) | undefined;
+  const over = new Promise<void>((resolve) => {
+    cancel = clock.setTimer(resolve, Math.random() * boundMs, true);
+  });
+  try {
+    await unlessAborted(over, signal);
+  } finally {
+    cancel?.();
+  }
+}
+
+async function unlessAborted<Value>(
+  value: Value | PromiseLike<Value>,
+  signal: AbortSignal | undefined,
+): Promise<Value> {
+  if (signal === undefined) return value;
+  let stop: (() => void) | undefined;
+  const aborted = new Promise<never>((_resolve, reject) => {
+    stop = () => reject(signal.reason as Error);
+    signal.addEventListener("abort", stop);
+  });
+  try {
+    signal.throwIfAborted();
+    return await Promise.race([aborted, value]);
+  } finally {
+    if (stop !== undefined) signal.removeEventListener("abort", stop);
+  }
+}
+
+function isPromise<Value>(value: Value | PromiseLike<Value>): value is PromiseLike<Value> {
+  return typeof (value as { then?: unknown } | null | undefined)?.then === "function";
+}

@@ -1,0 +1,217 @@
+/** Read, change, write, and again when somebody was faster. */
+
+import { type Agent, SharedContextManager } from "shared-context-manager";
+import { describe, expect, it } from "vitest";
+import { contentOf, manualClock, refusal, refusalOf, settled } from "./support.ts";
+
+interface Count {
+  readonly n: number;
+}
+
+function counter(): { manager: SharedContextManager<Count>; ann: Agent<Count>; clock: ReturnType<typeof manualClock> } {
+  const clock = manualClock();
+  const manager = new SharedContextManager<Count>({ clock });
+  manager.create("count", { n: 0 });
+  return { manager, ann: manager.agent("ann"), clock };
+}
+
+function bump(manager: SharedContextManager<Count>): void {
+  const now = manager.get("count");
+  if (now !== undefined) manager.update("count", { n: now.data.n + 1 }, now);
+}
+
+describe("agent.modify with a synchronous function", () => {
+  it("writes what the function makes of the present data, at once", () => {
+    const { ann } = counter();
+    const written = ann.modify("count", ({ data }) => ({ n: data.n + 1 }), { note: "one more" });
+    expect([written.data, written.version, written.updatedBy, written.note]).toEqual([
+      { n: 1 },
+      "2",
+      "ann",
+      "one more",
+    ]);
+  });
+
+  it("runs again when the function itself wrote to the context", () => {
+    const { manager, ann } = counter();
+    let runs = 0;
+    const written = ann.modify("count", ({ data }) => {
+      if (++runs === 1) bump(manager);
+      return { n: data.n + 10 };
+    });
+    expect([runs, written.data]).toEqual([2, { n: 11 }]);
+  });
+
+  it("ends with the last CONFLICT when it never comes through", () => {
+    const { manager, ann } = counter();
+    let runs = 0;
+    const conflict = refusal("CONFLICT", () =>
+      ann.modify(
+        "count",
+        ({ data }) => {
+          runs += 1;
+          bump(manager);
+          return { n: data.n };
+        },
+        { attempts: 3 },
+      ),
+    );
+    expect([runs, conflict.details.version]).toEqual([3, "4"]);
+  });
+
+  it("refuses bad arguments and what is no data, and changes nothing", () => {
+    const { manager, ann } = counter();
+    const before = contentOf(manager);
+    expect(refusal("NOT_FOUND", () => ann.modify("nothing", ({ data }) => data)).details.contextId).toBe("nothing");
+    expect(refusal("INVALID", () => ann.modify("count", 1 as never)).details.argument).toBe("change");
+    expect(refusal("INVALID", () => ann.modify("count", (() => undefined) as never)).details.argument).toBe("data");
+    for (const attempts of [0, 1.5, Number.NaN, "2"]) {
+      const options = { attempts: attempts as number };
+      expect(refusal("INVALID", () => ann.modify("count", ({ data }) => data, options)).details.path).toBe("/attempts");
+    }
+    expect(() =>
+      ann.modify("count", () => {
+        throw new RangeError("thought of nothing");
+      }),
+    ).toThrow(new RangeError("thought of nothing"));
+    expect(contentOf(manager)).toBe(before);
+  });
+
+  it("respects the lock of another agent, and is CLOSED with its own", () => {
+    const { manager, ann } = counter();
+    manager.lock("count", "bob");
+    expect(refusal("LOCKED", () => ann.modify("count", ({ data }) => data)).details.owner).toBe("bob");
+    ann.close();
+    expect(refusal("CLOSED", () => ann.modify("count", ({ data }) => data)).details.agentId).toBe("ann");
+    expect(manager.get("count")?.version).toBe("1");
+  });
+});
+
+describe("agent.modify with an asynchronous function", () => {
+  it("runs again after a pause when somebody wrote meanwhile, from what is there then", async () => {
+    const { manager, ann, clock } = counter();
+    let runs = 0;
+    const done = ann.modify("count", async ({ data }) => {
+      if (++runs === 1) bump(manager);
+      await Promise.resolve();
+      return { n: data.n + 10 };
+    });
+    await settled();
+    expect([runs, clock.timers]).toEqual([1, 1]);
+    clock.advance(1_000);
+    expect((await done).data).toEqual({ n: 11 });
+    expect(clock.timers).toBe(0);
+  });
+
+  it("loses nothing of 50 agents that count together", async () => {
+    const manager = new SharedContextManager<Count>();
+    manager.create("count", { n: 0 });
+    const agents = Array.from({ length: 50 }, (_, index) => manager.agent(`agent-${index}`));
+    const counted = agents.map(async (agent) =>
+      agent.modify(
+        "count",
+        async ({ data }) => {
+          await Promise.resolve();
+          return { n: data.n + 1 };
+        },
+        { attempts: Infinity },
+      ),
+    );
+    await Promise.all(counted);
+    expect(manager.get("count")?.data).toEqual({ n: 50 });
+  });
+
+  it("runs again for no other refusal, and not for a CONFLICT of its own", async () => {
+    const { manager, ann } = counter();
+    manager.create("other", { n: 0 });
+    let runs = 0;
+    const failed = ann.modify("count", async ({ data }) => {
+      runs += 1;
+      await Promise.resolve();
+      manager.update("other", { n: 1 }, "7");
+      return data;
+    });
+    expect((await refusalOf("CONFLICT", failed)).details.contextId).toBe("other");
+    const deleted = ann.modify("count", async ({ data }) => {
+      runs += 1;
+      await Promise.resolve();
+      manager.delete("count");
+      return data;
+    });
+    expect((await refusalOf("NOT_FOUND", deleted)).details.contextId).toBe("count");
+    expect(runs).toBe(2);
+  });
+
+  it("gives up at once when its signal aborts, writes nothing, and listens no longer", async () => {
+    const { manager, ann, clock } = counter();
+    const controller = new AbortController();
+    const never = ann.modify("count", async () => new Promise<Count>(() => {}), { signal: controller.signal });
+    controller.abort(new Error("enough"));
+    await expect(never).rejects.toThrow("enough");
+    expect(() => ann.modify("count", ({ data }) => data, { signal: controller.signal })).toThrow("enough");
+
+    const later = new AbortController();
+    const paused = ann.modify(
+      "count",
+      async ({ data }) => {
+        await Promise.resolve();
+        bump(manager);
+        return data;
+      },
+      { signal: later.signal },
+    );
+    await settled();
+    later.abort(new Error("enough of it"));
+    await expect(paused).rejects.toThrow("enough of it");
+    expect(clock.timers).toBe(0);
+    clock.advance(1_000);
+    await settled();
+    expect(manager.get("count")?.version).toBe("2");
+  });
+
+  it("is CLOSED when its agent was closed while it thought", async () => {
+    const { manager, ann } = counter();
+    const thinking = ann.modify("count", async ({ data }) => {
+      await Promise.resolve();
+      return { n: data.n + 1 };
+    });
+    ann.close();
+    expect((await refusalOf("CLOSED", thinking)).details.agentId).toBe("ann");
+    expect(manager.get("count")?.version).toBe("1");
+  });
+});
+
+describe("a lease", () => {
+  it("modifies and restores what it holds", async () => {
+    const manager = new SharedContextManager<Count>({ historyLimit: 8 });
+    manager.create("count", { n: 0 });
+    const lease = await manager.agent("ann").acquire("count");
+    const written = await lease.modify("count", async ({ data }) => {
+      await Promise.resolve();
+      return { n: data.n + 1 };
+    });
+    expect([written.data, written.updatedBy, written.lock?.token]).toEqual([{ n: 1 }, "ann", lease.token]);
+    expect(lease.modify("count", ({ data }) => ({ n: data.n + 1 })).data).toEqual({ n: 2 });
+    expect(lease.restore("count", "1", { note: "again" })).toMatchObject({
+      version: "4",
+      note: "again",
+      data: { n: 0 },
+    });
+  });
+
+  it("refuses both once it is lost, and for what it does not hold", async () => {
+    const { manager, ann } = counter();
+    manager.create("other", { n: 0 });
+    const lease = await ann.acquire("count");
+    const thinking = lease.modify("count", async ({ data }) => {
+      await Promise.resolve();
+      return { n: data.n + 1 };
+    });
+    manager.forceUnlock("count", { reason: "it takes too long" });
+    expect((await refusalOf("LEASE_LOST", thinking)).details.token).toBe(lease.token);
+    expect(refusal("LEASE_LOST", () => lease.restore("count", "1")).details.contextId).toBe("count");
+    expect(refusal("INVALID", () => lease.restore("other", "1")).details.argument).toBe("contextId");
+    expect(refusal("INVALID", () => lease.modify("other", ({ data }) => data)).details.argument).toBe("contextId");
+    expect(manager.get("count")?.version).toBe("1");
+  });
+});
