@@ -111,7 +111,8 @@ export class Agent<Data extends object = JsonObject> {
    * @param change - gets the snapshot and returns the whole new data. It may run several times.
    * @returns the new snapshot; a promise of it when `change` returns a promise.
    * @throws {@link ContextError} INVALID, NOT_FOUND, LOCKED, CLOSED, and the last CONFLICT after `attempts` runs; what
-   *   `change` throws; or the reason of the signal.
+   *   `change` throws; or the reason of the signal. What is wrong before the first run is thrown at once, also
+   *   when `change` is asynchronous.
    * @example
    * ```ts
    * planner.modify("plan", ({ data }) => ({ ...data, step: data.step + 1 }));

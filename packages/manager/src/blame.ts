@@ -1,6 +1,8 @@
 /** Who wrote what is there now. */
 
-import { escapeToken, isPlainObject, MAX_DEPTH } from "./data.ts";
+import { escapeToken, isPlainObject } from "./data.ts";
+import { placesById } from "./elements.ts";
+import { valueAt } from "./equal.ts";
 import { type Entry, expose } from "./entry.ts";
 
 /** Since when a value has been the same, and who wrote it. */
@@ -29,13 +31,14 @@ interface State {
 export function blame(versions: readonly Entry[]): BlameLine[] {
   const lines: BlameLine[] = [];
   const states = versions.map((entry) => ({ entry, value: expose(entry) }));
-  if (states.length > 0) collect(states, "", 1, lines);
+  if (states.length > 0) collect(states, "", [], lines);
   return lines;
 }
 
-function collect(states: readonly State[], path: string, level: number, lines: BlameLine[]): void {
+/** Shallow data may lead back to its own parents: the way round ends there. */
+function collect(states: readonly State[], path: string, parents: readonly unknown[], lines: BlameLine[]): void {
   const { entry, value } = states.at(-1) as State;
-  const children = level > MAX_DEPTH ? [] : childrenOf(value);
+  const children = parents.includes(value) ? [] : childrenOf(value);
   if (children.length === 0) {
     lines.push({
       path,
@@ -47,8 +50,9 @@ function collect(states: readonly State[], path: string, level: number, lines: B
     });
     return;
   }
+  const inside = [...parents, value];
   for (const { token, valueIn } of children) {
-    collect(compressed(states, valueIn), `${path}/${token}`, level + 1, lines);
+    collect(compressed(states, valueIn), `${path}/${token}`, inside, lines);
   }
 }
 
@@ -83,29 +87,18 @@ function childrenOf(value: unknown): Child[] {
 
 /** The elements by their ids, each array looked through once; `undefined` unless all have one of their own. */
 function elementsById(elements: readonly unknown[]): Child[] | undefined {
-  const present = byId(elements);
-  if (present.size !== elements.length) return undefined;
-  const indexes = new Map<unknown, ReadonlyMap<string, unknown>>([[elements, present]]);
-  const indexOf = (parent: readonly unknown[]): ReadonlyMap<string, unknown> => {
-    const index = indexes.get(parent) ?? byId(parent);
-    indexes.set(parent, index);
-    return index;
+  const places = placesById(elements);
+  if (places === undefined) return undefined;
+  const indexes = new Map<unknown, ReadonlyMap<string, number> | undefined>([[elements, places]]);
+  const elementIn = (parent: readonly unknown[], id: string): unknown => {
+    if (!indexes.has(parent)) indexes.set(parent, placesById(parent));
+    const place = indexes.get(parent)?.get(id);
+    return place === undefined ? undefined : parent[place];
   };
-  return Array.from(present.keys(), (id) => ({
+  return Array.from(places.keys(), (id) => ({
     token: `id=${escapeToken(id)}`,
-    valueIn: (parent): unknown => (Array.isArray(parent) ? indexOf(parent).get(id) : undefined),
+    valueIn: (parent): unknown => (Array.isArray(parent) ? elementIn(parent, id) : undefined),
   }));
-}
-
-/** As a path names it, so that `3` and `"3"` are one id. */
-function byId(elements: readonly unknown[]): Map<string, unknown> {
-  const index = new Map<string, unknown>();
-  for (const element of elements) {
-    if (!isPlainObject(element) || !Object.hasOwn(element, "id")) continue;
-    const { id } = element;
-    if (typeof id === "string" || typeof id === "number") index.set(String(id), element);
-  }
-  return index;
 }
 
 function elementByPlace(_element: unknown, index: number): Child {
@@ -118,6 +111,6 @@ function elementByPlace(_element: unknown, index: number): Child {
 function fieldByName(key: string): Child {
   return {
     token: escapeToken(key),
-    valueIn: (parent) => (isPlainObject(parent) && Object.hasOwn(parent, key) ? parent[key] : undefined),
+    valueIn: (parent) => (isPlainObject(parent) ? valueAt(parent, key) : undefined),
   };
 }

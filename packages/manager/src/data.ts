@@ -24,7 +24,7 @@ type ReadonlyFields<T> = T extends
   : { readonly [Key in keyof T]: DeepReadonly<T[Key]> };
 
 /** Deeper data is refused: SQLite and Python's parser stop near 1,000 levels, and the stack of a caller is unknown. */
-export const MAX_DEPTH = 512;
+const MAX_DEPTH = 512;
 
 type Plain = Record<string, unknown>;
 

@@ -1,4 +1,5 @@
 import { escapeToken, isPlainObject, type JsonValue } from "./data.ts";
+import { idOf, placesById } from "./elements.ts";
 import { isEqual, valueAt } from "./equal.ts";
 
 /**
@@ -83,24 +84,13 @@ function compareArrays(before: List, after: List, path: string, patch: JsonPatch
 
 /** For each element of `next` the index of the element of `old` that becomes it, if any; these indexes rise. */
 function partnersOf(old: List, next: List): (number | undefined)[] {
-  const places = placesOf(old);
-  if (places === undefined || placesOf(next) === undefined) {
+  const places = placesById(old);
+  if (places === undefined || placesById(next) === undefined) {
     return next.map((_, index) => (index < old.length ? index : undefined));
   }
-  const partners = next.map((element) => places.get((element as Plain)["id"]));
+  const partners = next.map((element) => places.get(idOf(element) ?? ""));
   const staying = longestRise(partners);
   return partners.map((place) => (place !== undefined && staying.has(place) ? place : undefined));
-}
-
-/** Where each id is; `undefined` unless every element is an object with an id of its own. */
-function placesOf(list: List): Map<unknown, number> | undefined {
-  const places = new Map<unknown, number>();
-  for (const [index, element] of list.entries()) {
-    const id = isPlainObject(element) ? valueAt(element, "id") : undefined;
-    if ((typeof id !== "string" && typeof id !== "number") || places.has(id)) return undefined;
-    places.set(id, index);
-  }
-  return places;
 }
 
 interface Rise {

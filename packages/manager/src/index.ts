@@ -17,5 +17,5 @@ export {
   type LockHolding,
 } from "./errors.ts";
 export { Lease } from "./leases.ts";
-export type { ModifyOptions } from "./modify.ts";
 export { SharedContextManager, type SharedContextManagerOptions } from "./manager.ts";
+export type { ModifyOptions } from "./modify.ts";

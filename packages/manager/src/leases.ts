@@ -94,7 +94,8 @@ export class Lease<Data extends object = JsonObject> {
    * @param change - gets the snapshot and returns the whole new data. It may run several times.
    * @returns the new snapshot; a promise of it when `change` returns a promise.
    * @throws {@link ContextError} INVALID, NOT_FOUND, LEASE_LOST, and the last CONFLICT after `attempts` runs; what
-   *   `change` throws; or the reason of the signal.
+   *   `change` throws; or the reason of the signal. What is wrong before the first run is thrown at once, also
+   *   when `change` is asynchronous.
    * @example
    * ```ts
    * await lease.modify("plan", async ({ data }) => think(data), { signal: lease.signal });

@@ -48,6 +48,7 @@ export function modify<Data extends object>(
   const signal = readSignal(options);
 
   const read = (): SharedContext<Data> => {
+    check();
     const entry = store.entries.get(contextId);
     if (entry === undefined) throw new ContextError("NOT_FOUND", { contextId });
     return wrap<Data>(entry);
@@ -112,9 +113,9 @@ async function unlessAborted<Value>(
   const aborted = new Promise<never>((_resolve, reject) => {
     stop = () => reject(signal.reason as Error);
     signal.addEventListener("abort", stop);
+    if (signal.aborted) stop();
   });
   try {
-    signal.throwIfAborted();
     return await Promise.race([aborted, value]);
   } finally {
     if (stop !== undefined) signal.removeEventListener("abort", stop);

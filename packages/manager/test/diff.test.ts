@@ -304,7 +304,7 @@ describe("a diff of arrays", () => {
     ["two insertions by id", ids("a", "c", "e"), ids("a", "b", "c", "d", "e"), ["add /1", "add /3"]],
     ["a move to the end", ids(1, 2, 3, 4), ids(2, 3, 4, 1), ["remove /0", "add /3"]],
     ["a move to the front", ids(1, 2, 3, 4), ids(4, 1, 2, 3), ["remove /3", "add /0"]],
-    ["ids 1 and '1', which differ", ids(1, "1", 2), ids("1", 1, 2), ["remove /1", "add /0"]],
+    ["ids 1 and '1', one id to a path: by place", ids(1, "1", 2), ids("1", 1, 2), ["replace /0/id", "replace /1/id"]],
     [
       "a removal, a change and an insertion",
       [...ids(1, 2), { id: 3, v: 1 }],

@@ -231,10 +231,16 @@ describe("blame", () => {
 
   it("ends where shallow data is a circle", () => {
     const manager = new SharedContextManager<{ self?: object }>({ isolation: "shallow" });
-    const circle: { self?: object } = {};
+    const circle: { self?: object; too?: object } = {};
     circle.self = circle;
+    circle.too = circle;
     manager.create("circle", circle);
-    expect(manager.blame("circle")).toHaveLength(1);
+    expect(manager.blame("circle").map(({ path }) => path)).toEqual([
+      "/self/self",
+      "/self/too",
+      "/too/self",
+      "/too/too",
+    ]);
   });
 
   /** The paths of plain data with their values as text, the long way round. */

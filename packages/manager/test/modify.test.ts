@@ -169,6 +169,29 @@ describe("agent.modify with an asynchronous function", () => {
     expect(manager.get("count")?.version).toBe("2");
   });
 
+  it("gives up quietly when the function itself aborts and then fails", async () => {
+    const { ann } = counter();
+    const controller = new AbortController();
+    const unheard: unknown[] = [];
+    const hear = (reason: unknown): void => void unheard.push(reason);
+    process.on("unhandledRejection", hear);
+    const failed = ann.modify(
+      "count",
+      async () => {
+        controller.abort(new Error("enough"));
+        await Promise.resolve();
+        throw new Error("nobody waits for this");
+      },
+      { signal: controller.signal },
+    );
+    await expect(failed).rejects.toThrow("enough");
+    await new Promise((resolve) => {
+      setTimeout(resolve, 5);
+    });
+    process.off("unhandledRejection", hear);
+    expect(unheard).toEqual([]);
+  });
+
   it("is CLOSED when its agent was closed while it thought", async () => {
     const { manager, ann } = counter();
     const thinking = ann.modify("count", async ({ data }) => {
@@ -209,6 +232,10 @@ describe("a lease", () => {
     });
     manager.forceUnlock("count", { reason: "it takes too long" });
     expect((await refusalOf("LEASE_LOST", thinking)).details.token).toBe(lease.token);
+    let runs = 0;
+    const late = (): Count => ({ n: ++runs });
+    expect(refusal("LEASE_LOST", () => lease.modify("count", late)).details.reason).toContain("it takes too long");
+    expect(runs).toBe(0);
     expect(refusal("LEASE_LOST", () => lease.restore("count", "1")).details.contextId).toBe("count");
     expect(refusal("INVALID", () => lease.restore("other", "1")).details.argument).toBe("contextId");
     expect(refusal("INVALID", () => lease.modify("other", ({ data }) => data)).details.argument).toBe("contextId");
