@@ -2,8 +2,10 @@ import { acquire, type AcquireOptions } from "./acquire.ts";
 import {
   checkData,
   checkId,
+  checkSnapshot,
   checkVersion,
   type ExpectedVersion,
+  readBase,
   readContextIds,
   readExpected,
   readMs,
@@ -17,6 +19,8 @@ import type { Author } from "./entry.ts";
 import { ContextError } from "./errors.ts";
 import { type Lease, releaseQuietly } from "./leases.ts";
 import { type Change, modify, type ModifyOptions } from "./modify.ts";
+import type { MergePatch, PatchOperation } from "./patch.ts";
+import { readPatch } from "./patch-argument.ts";
 import { accepted } from "./refusal.ts";
 import type { Store } from "./store.ts";
 
@@ -104,6 +108,66 @@ export class Agent<Data extends object = JsonObject> {
   }
 
   /**
+   * Changes only what the patch names, and leaves what others have changed elsewhere as it is. A patch that makes no
+   * difference changes nothing, the version neither.
+   *
+   * @param patch - a JSON Merge Patch (RFC 7386), or operations on paths: see {@link PatchOperation}.
+   * @param expected - what the patch is made for: a snapshot, or a version string that the history still has. What
+   *   others did since then must not overlap with it. Without it, the patch is for what is there now. Where only a
+   *   version is known, an older one is a CONFLICT.
+   * @throws {@link ContextError} INVALID (also when the data has no place for an operation), NOT_FOUND, LOCKED,
+   *   CONFLICT with `conflicts` by path (also when a `test` fails), TOO_LARGE, CLOSED.
+   * @example
+   * ```ts
+   * planner.patch("plan", { step: 2, draft: null }, context);
+   * planner.patch("tasks", [
+   *   { op: "test", path: "/tasks/id=3/owner", value: null },
+   *   { op: "set", path: "/tasks/id=3/owner", value: "planner" },
+   * ]);
+   * ```
+   */
+  patch(
+    contextId: string,
+    patch: MergePatch<Data> | readonly PatchOperation[],
+    expected?: ExpectedVersion,
+    options?: WriteOptions,
+  ): SharedContext<Data> {
+    this.#checkOpen();
+    checkId("contextId", contextId);
+    const edit = readPatch(patch, this.#store.admission.copy);
+    const read = expected === undefined ? undefined : readExpected(contextId, expected);
+    const command = { contextId, edit, expected: read, read: readBase(expected), note: readNote(options) };
+    return wrap(accepted(this.#store.edit({ ...command, author: this.#author })));
+  }
+
+  /**
+   * Writes what the agent has made of a snapshot, together with what others have changed since: a three-way merge.
+   * Objects merge key by key; arrays whose elements all have an `id` of their own merge element by element; any
+   * other array is one value.
+   *
+   * @param base - the snapshot that was edited.
+   * @param data - the whole data after the edit.
+   * @throws {@link ContextError} INVALID, NOT_FOUND, LOCKED, CONFLICT with `conflicts` by path, TOO_LARGE, CLOSED.
+   * @example
+   * ```ts
+   * planner.merge(context, { ...context.data, step: 2 });
+   * ```
+   */
+  merge(base: SharedContext<Data>, data: DeepReadonly<Data>, options?: WriteOptions): SharedContext<Data> {
+    this.#checkOpen();
+    checkSnapshot("base", base);
+    checkData("data", data);
+    const { contextId } = base;
+    const command = {
+      contextId,
+      expected: readExpected(contextId, base),
+      read: readBase(base),
+      note: readNote(options),
+    };
+    return wrap(accepted(this.#store.edit({ ...command, edit: { kind: "data", data }, author: this.#author })));
+  }
+
+  /**
    * Reads a context, lets `change` make new data of it, and writes that; when somebody else has written in
    * between, all of it again from what is there now. A synchronous `change` is atomic. Between the runs of an
    * asynchronous one there is a pause, random and longer each time.
@@ -165,14 +229,15 @@ export class Agent<Data extends object = JsonObject> {
    * @throws {@link ContextError} INVALID, LOCKED, CONFLICT, CLOSED.
    * @example
    * ```ts
-   * planner.delete("plan", context);
+   * planner.delete("plan", context, { note: "all done" });
    * ```
    */
-  delete(contextId: string, expected?: ExpectedVersion): boolean {
+  delete(contextId: string, expected?: ExpectedVersion, options?: WriteOptions): boolean {
     this.#checkOpen();
     checkId("contextId", contextId);
     const read = expected === undefined ? undefined : readExpected(contextId, expected);
-    return accepted(this.#store.remove({ contextId, expected: read, author: this.#author }));
+    const note = readNote(options);
+    return accepted(this.#store.remove({ contextId, expected: read, author: this.#author, note }));
   }
 
   /**

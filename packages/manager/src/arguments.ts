@@ -3,9 +3,10 @@
 import type { Clock } from "./clock.ts";
 import { type AnySharedContext, entryOf, isSnapshot } from "./context.ts";
 import { describe, isPlainObject } from "./data.ts";
-import type { Expected } from "./entry.ts";
+import type { Entry, Expected } from "./entry.ts";
 import { invalid } from "./errors.ts";
 import type { SharedContextManagerOptions } from "./manager.ts";
+import { isSchema } from "./schema.ts";
 
 /** What a caller may pass as the version it expects: the string, or the whole snapshot, which is stricter. */
 export type ExpectedVersion = string | AnySharedContext;
@@ -31,6 +32,15 @@ export function readExpected(contextId: string, expected: unknown): Expected {
   return { version: entry.version, incarnation: expected.incarnation };
 }
 
+/** What the caller has read, where it says so with a snapshot. */
+export function readBase(expected: unknown): Entry | undefined {
+  return isSnapshot(expected) ? entryOf(expected) : undefined;
+}
+
+export function checkSnapshot(argument: string, value: unknown): void {
+  if (!isSnapshot(value)) throw invalid(argument, "", "a snapshot", describe(value));
+}
+
 export function checkFunction(argument: string, value: unknown): void {
   if (typeof value !== "function") throw invalid(argument, "", "a function", describe(value));
 }
@@ -49,25 +59,30 @@ export function checkVersion(value: unknown): void {
   if (typeof value !== "string") throw invalid("version", "", "a version string", describe(value));
 }
 
-/** The options of a manager, as they came. */
-export function checkOptions(options: SharedContextManagerOptions): SharedContextManagerOptions {
+export function checkOptions<Data extends object>(options: SharedContextManagerOptions<Data>): void {
   if (typeof options !== "object" || options === null) throw invalid("options", "", "an object", describe(options));
-  const { isolation = "deep", clock, historyLimit = 0 } = options;
+  const { isolation = "deep", clock, schema } = options;
+  const { historyLimit = 0, maxContexts = Infinity, maxDataBytes = Infinity } = options;
   if (isolation !== "deep" && isolation !== "shallow") {
     throw invalid("options", "/isolation", '"deep" or "shallow"', describe(isolation));
   }
   if (clock !== undefined && !isClock(clock)) {
     throw invalid("options", "/clock", "an object with wallMs(), leaseMs() and setTimer()", describe(clock));
   }
-  if (!(historyLimit >= 0 && (Number.isInteger(historyLimit) || historyLimit === Infinity))) {
-    throw invalid(
-      "options",
-      "/historyLimit",
-      "a whole number of versions from 0 up, or Infinity",
-      describe(historyLimit),
-    );
+  checkCount("historyLimit", historyLimit, "versions");
+  checkCount("maxContexts", maxContexts, "contexts");
+  checkCount("maxDataBytes", maxDataBytes, "bytes");
+  if (maxDataBytes !== Infinity && isolation === "shallow") {
+    throw invalid("options", "/maxDataBytes", 'isolation "deep", whose data is JSON and has a size', '"shallow"');
   }
-  return options;
+  if (schema !== undefined && typeof schema !== "function" && !isSchema(schema)) {
+    throw invalid("options", "/schema", "a Standard Schema, or a function from contextId to one", describe(schema));
+  }
+}
+
+function checkCount(option: string, value: number, unit: string): void {
+  if (value >= 0 && (Number.isInteger(value) || value === Infinity)) return;
+  throw invalid("options", `/${option}`, `a whole number of ${unit} from 0 up, or Infinity`, describe(value));
 }
 
 function isClock(clock: Partial<Clock> | null): boolean {
@@ -100,6 +115,15 @@ export function readMs<Key extends string>(
     throw invalid("options", `/${key}`, `a number of milliseconds from ${least} up`, describe(ms));
   }
   return ms;
+}
+
+export function readFlag<Key extends string>(
+  options: { readonly [K in Key]?: boolean } | undefined,
+  key: Key,
+): boolean {
+  const flag: unknown = optionsOf(options)[key] ?? false;
+  if (typeof flag !== "boolean") throw invalid("options", `/${key}`, "true or false", describe(flag));
+  return flag;
 }
 
 export function readSignal(options: { readonly signal?: AbortSignal } | undefined): AbortSignal | undefined {

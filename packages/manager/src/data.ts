@@ -50,6 +50,11 @@ class Owned extends Branded {
   }
 }
 
+/** Whether a nested value is the store's own: it never changes, and may be shared. */
+export function isOwned(value: object): boolean {
+  return Owned.height(value) > 0;
+}
+
 /**
  * How a manager copies data: `undefined` when the data is refused, and then `explain` says why. `previous` is
  * what the data replaces, if anything.
@@ -120,7 +125,7 @@ function copyObject(source: Plain, level: number, previous: unknown): Plain | un
 }
 
 function copyArray(source: readonly unknown[], level: number, previous: unknown): unknown[] | undefined {
-  const copy: unknown[] = Array.prototype.slice.call(source);
+  const copy: unknown[] = [...source]; // on a frozen array `slice` takes 60 times as long, and so does `every`
   const before: unknown[] = Array.isArray(previous) ? previous : NOTHING;
   // Up to the first element that differs, counterparts are found from the start, and from there on from the end.
   let shift = 0;
@@ -141,14 +146,18 @@ function copyArray(source: readonly unknown[], level: number, previous: unknown)
     if (level + below > MAX_DEPTH) return undefined;
     if (below >= height) height = below + 1;
   }
-  if (before.length === copy.length && before !== NOTHING && copy.every((value, index) => value === before[index])) {
-    return before;
-  }
+  if (before !== NOTHING && hasSameElements(copy, before)) return before;
   new Owned(finish(copy), height);
   return copy;
 }
 
 const NOTHING: unknown[] = [];
+
+export function hasSameElements(copy: readonly unknown[], before: readonly unknown[]): boolean {
+  if (copy.length !== before.length) return false;
+  for (let index = 0; index < copy.length; index++) if (copy[index] !== before[index]) return false;
+  return true;
+}
 
 /** In the same order too: what is read is what was written. */
 function hasSameFields(copy: Plain, before: Plain): boolean {
@@ -190,7 +199,7 @@ export function finish(copy: object): object {
 }
 
 /** Plain assignment, except that a key `__proto__` stays a key. */
-function setOwn(target: Plain, key: string, value: unknown): void {
+export function setOwn(target: Plain, key: string, value: unknown): void {
   if (key === "__proto__") {
     Object.defineProperty(target, key, { value, writable: true, enumerable: true, configurable: true });
   } else {

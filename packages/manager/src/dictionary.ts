@@ -148,6 +148,7 @@ function readEntry(
     createdAtMs: reader.time("created_at") ?? wallMs,
     updatedAtMs: reader.time("updated_at") ?? wallMs,
     updatedBy: reader.optionalString("updated_by"),
+    chains: undefined,
   };
 }
 

@@ -1,16 +1,13 @@
 /** Which element of an array is which: by its `id`, where every element has one of its own. */
 
-import { isPlainObject } from "./data.ts";
-import { valueAt } from "./equal.ts";
-
 /**
  * The place of each element by its id, a string or a number, written as a path names it (`3` and `"3"` are one);
  * `undefined` unless every element is an object with an id that no other has.
  */
 export function placesById(elements: readonly unknown[]): ReadonlyMap<string, number> | undefined {
   const places = new Map<string, number>();
-  for (const [index, element] of elements.entries()) {
-    const id = idOf(element);
+  for (let index = 0; index < elements.length; index++) {
+    const id = idOf(elements[index]);
     if (id === undefined || places.has(id)) return undefined;
     places.set(id, index);
   }
@@ -18,6 +15,29 @@ export function placesById(elements: readonly unknown[]): ReadonlyMap<string, nu
 }
 
 export function idOf(element: unknown): string | undefined {
-  const id = isPlainObject(element) ? valueAt(element, "id") : undefined;
-  return typeof id === "string" || typeof id === "number" ? String(id) : undefined;
+  const id = rawIdOf(element);
+  return id === undefined ? undefined : String(id);
+}
+
+/**
+ * Where the one element with this id stands; `undefined` when there is none or more than one. Looks through all of
+ * them and makes nothing.
+ */
+export function placeOfId(elements: readonly unknown[], id: string): number | undefined {
+  const asNumber = String(Number(id)) === id ? Number(id) : undefined;
+  let place: number | undefined;
+  for (let index = 0; index < elements.length; index++) {
+    const found = (elements[index] as { readonly id?: unknown } | null)?.id;
+    if (found === undefined || (found !== id && found !== asNumber) || rawIdOf(elements[index]) === undefined) continue;
+    if (place !== undefined) return undefined;
+    place = index;
+  }
+  return place;
+}
+
+/** Of a plain object, or of what stands in for one where isolation is shallow; nothing that it inherits. */
+function rawIdOf(element: unknown): string | number | undefined {
+  if (typeof element !== "object" || element === null) return undefined;
+  const { id } = element as { readonly id?: unknown };
+  return (typeof id === "string" || typeof id === "number") && Object.hasOwn(element, "id") ? id : undefined;
 }

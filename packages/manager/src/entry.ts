@@ -2,6 +2,7 @@
 
 import { finish } from "./data.ts";
 import type { LockHolding } from "./errors.ts";
+import type { Chains } from "./increments.ts";
 
 /** One context as it is stored. */
 export interface Entry {
@@ -18,6 +19,8 @@ export interface Entry {
   readonly note: string | null;
   readonly revision: number;
   readonly incarnation: number;
+  /** What is known about numbers that agents have incremented. */
+  readonly chains: Chains | undefined;
 }
 
 export interface Lock {

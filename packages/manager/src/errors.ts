@@ -1,5 +1,6 @@
-import { describe } from "./data.ts";
+import { describe, type JsonValue } from "./data.ts";
 import type { SharedContext } from "./context.ts";
+import type { DataIssue } from "./schema.ts";
 
 /** Who holds a lock. */
 export interface LockHolding {
@@ -8,6 +9,28 @@ export interface LockHolding {
   readonly since: Date;
   /** From when on it may be taken over; `null` for never. */
   readonly expiresAt: Date | null;
+}
+
+/** A path where the caller and others have changed the same thing since the caller read; `undefined` for nothing there. */
+export interface PathConflict {
+  /** JSON Pointer (RFC 6901); a token `id=3` names the element of an array whose `id` is 3. */
+  readonly path: string;
+  /** What the caller had read. */
+  readonly base?: JsonValue;
+  /** What the caller wants, or, of a `test` operation, what the caller tested for. */
+  readonly yours?: JsonValue;
+  /** What is there now. */
+  readonly theirs?: JsonValue;
+}
+
+/** Who wrote a value. */
+export interface Writer {
+  /** `null` when it was written without a handle. */
+  readonly agentId: string | null;
+  /** The version that brought the value. */
+  readonly version: string;
+  /** What the writer said about it, or `null`. */
+  readonly note: string | null;
 }
 
 /** What a `ContextError` of each code carries in `details`. */
@@ -22,10 +45,10 @@ export interface ErrorDetails {
   };
   /** A lock pauses the write. */
   LOCKED: LockHolding & { readonly contextId: string };
-  /** The context is no longer at the version that the caller read. */
+  /** The context is no longer at the version that the caller read, or not in the way that the caller wants to change. */
   CONFLICT: {
     readonly contextId: string;
-    /** The version that the caller expected. */
+    /** The version that the caller expected, or that its change started from. */
     readonly expected: string;
     /** The version that the context is at. */
     readonly version: string;
@@ -33,6 +56,10 @@ export interface ErrorDetails {
     readonly current: SharedContext;
     /** The context was deleted and created again since the caller's snapshot was taken. */
     readonly recreated: boolean;
+    /** Of `patch` and `merge`: all the paths where they overlap with what others did, sorted. Empty where versions alone decide. */
+    readonly conflicts: readonly PathConflict[];
+    /** For each of `conflicts` who wrote `theirs`, as far as the history knows; else `null`. */
+    readonly writers: readonly (Writer | null)[];
   };
   /** The lease no longer holds its lock, for good: whatever it guarded may have changed. */
   LEASE_LOST: {
@@ -68,6 +95,22 @@ export interface ErrorDetails {
     readonly path: string;
     readonly expected: string;
     readonly received: string;
+    /** All that the schema says, where it is the schema that refuses; the first of them is what this error tells. */
+    readonly issues?: readonly DataIssue[];
+  };
+  /** The data is larger than the manager takes. */
+  TOO_LARGE: {
+    readonly contextId: string;
+    /** The size of the data: its JSON in UTF-8. */
+    readonly bytes: number;
+    readonly maxDataBytes: number;
+  };
+  /** The manager has as many contexts as it may. */
+  LIMIT: {
+    readonly contextId: string;
+    /** How many there are. */
+    readonly contexts: number;
+    readonly maxContexts: number;
   };
 }
 
@@ -112,10 +155,14 @@ export const ERROR_CODES: { readonly [Code in ErrorCode]: CodeEntry<Code> } = {
     meaning: "The context has changed since the caller read it.",
     retryable: true,
     httpStatus: 412,
-    message: ({ contextId, expected, version, recreated }) =>
-      recreated
-        ? `context ${describe(contextId)} was deleted and created again since version ${describe(expected)} was read: get it and decide again`
-        : `context ${describe(contextId)} is at version ${describe(version)}, not ${describe(expected)}: get it, apply the change to what is there now, and update again`,
+    message: ({ contextId, expected, version, recreated, conflicts, writers }) => {
+      if (recreated) {
+        return `context ${describe(contextId)} was deleted and created again since version ${describe(expected)} was read: get it and decide again`;
+      }
+      return conflicts.length === 0
+        ? `context ${describe(contextId)} is at version ${describe(version)}, not ${describe(expected)}: get it, apply the change to what is there now, and update again`
+        : `this change to context ${describe(contextId)} conflicts at ${places(conflicts, writers)}: details.conflicts has base, yours and theirs of each path; decide, and start again from details.current`;
+    },
   },
   LEASE_LOST: {
     meaning: "The lease no longer holds its lock, for good.",
@@ -153,7 +200,34 @@ export const ERROR_CODES: { readonly [Code in ErrorCode]: CodeEntry<Code> } = {
     message: ({ argument, path, expected, received }) =>
       `${argument}${path === "" ? "" : ` at ${describe(path)}`}: expected ${expected}; received ${received}`,
   },
+  TOO_LARGE: {
+    meaning: "The data is larger than the option maxDataBytes allows.",
+    retryable: false,
+    httpStatus: 413,
+    message: ({ contextId, bytes, maxDataBytes }) =>
+      `the data of context ${describe(contextId)} takes ${bytes} bytes of JSON, and at most ${maxDataBytes} are allowed: split it over several contexts, or store a file elsewhere and its name here`,
+  },
+  LIMIT: {
+    meaning: "There are as many contexts as the option maxContexts allows.",
+    retryable: false,
+    httpStatus: 507,
+    message: ({ contextId, contexts, maxContexts }) =>
+      `context ${describe(contextId)} cannot be created: there are ${contexts} contexts, and at most ${maxContexts} are allowed; delete those that are done`,
+  },
 };
+
+const LONGEST_LIST = 3;
+
+function places(conflicts: readonly PathConflict[], writers: readonly (Writer | null)[]): string {
+  const named = conflicts.slice(0, LONGEST_LIST).map(({ path }, index) => {
+    const writer = writers[index] ?? null;
+    if (writer === null) return describe(path);
+    const by = writer.agentId === null ? "written" : `written by ${describe(writer.agentId)}`;
+    return `${describe(path)} (${by} in version ${describe(writer.version)})`;
+  });
+  const rest = conflicts.length - named.length;
+  return `${named.join(", ")}${rest === 0 ? "" : ` and ${rest} more`}`;
+}
 
 function holder({ owner, since, expiresAt }: LockHolding): string {
   const until = expiresAt === null ? "with no expiry" : `expires ${expiresAt.toISOString()}`;

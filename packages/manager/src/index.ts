@@ -15,7 +15,11 @@ export {
   type ErrorDetails,
   isContextError,
   type LockHolding,
+  type PathConflict,
+  type Writer,
 } from "./errors.ts";
 export { Lease } from "./leases.ts";
 export { SharedContextManager, type SharedContextManagerOptions } from "./manager.ts";
 export type { ModifyOptions } from "./modify.ts";
+export type { MergePatch, PatchOperation } from "./patch.ts";
+export type { DataIssue, SchemaOption, StandardSchema } from "./schema.ts";

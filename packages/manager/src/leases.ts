@@ -1,8 +1,10 @@
 import {
   checkData,
   checkId,
+  checkSnapshot,
   checkVersion,
   type ExpectedVersion,
+  readBase,
   readExpected,
   readNote,
   type WriteOptions,
@@ -12,6 +14,8 @@ import { describe, type DeepReadonly, type JsonObject } from "./data.ts";
 import { invalid, isContextError } from "./errors.ts";
 import type { Hold } from "./hold.ts";
 import { type Change, modify, type ModifyOptions } from "./modify.ts";
+import type { MergePatch, PatchOperation } from "./patch.ts";
+import { readPatch } from "./patch-argument.ts";
 import { accepted } from "./refusal.ts";
 
 /** The lease on what is held. A friend of the class, not exported from the package. */
@@ -88,6 +92,53 @@ export class Lease<Data extends object = JsonObject> {
   }
 
   /**
+   * Changes only what the patch names, as `agent.patch` does, in a context that the lease holds.
+   *
+   * @throws {@link ContextError} INVALID, NOT_FOUND, LEASE_LOST, CONFLICT with `conflicts` by path, TOO_LARGE.
+   * @example
+   * ```ts
+   * lease.patch("plan", [{ op: "append", path: "/findings", value: "leak" }]);
+   * ```
+   */
+  patch(
+    contextId: string,
+    patch: MergePatch<Data> | readonly PatchOperation[],
+    expected?: ExpectedVersion,
+    options?: WriteOptions,
+  ): SharedContext<Data> {
+    this.#checkCovered(contextId);
+    const { store, author } = this.#hold;
+    const edit = readPatch(patch, store.admission.copy);
+    const read = expected === undefined ? undefined : readExpected(contextId, expected);
+    const command = { contextId, edit, expected: read, read: readBase(expected), author, note: readNote(options) };
+    this.#checkHeld(contextId);
+    return wrap(accepted(store.edit(command)));
+  }
+
+  /**
+   * Writes what has been made of a snapshot, together with what was changed since, as `agent.merge` does, in a
+   * context that the lease holds.
+   *
+   * @throws {@link ContextError} INVALID, NOT_FOUND, LEASE_LOST, CONFLICT with `conflicts` by path, TOO_LARGE.
+   * @example
+   * ```ts
+   * lease.merge(context, { ...context.data, step: 2 });
+   * ```
+   */
+  merge(base: SharedContext<Data>, data: DeepReadonly<Data>, options?: WriteOptions): SharedContext<Data> {
+    checkSnapshot("base", base);
+    const { contextId } = base;
+    this.#checkCovered(contextId);
+    checkData("data", data);
+    const note = readNote(options);
+    const expected = readExpected(contextId, base);
+    this.#checkHeld(contextId);
+    const { store, author } = this.#hold;
+    const edit = { kind: "data" as const, data };
+    return wrap(accepted(store.edit({ contextId, edit, expected, read: readBase(base), author, note })));
+  }
+
+  /**
    * Reads a context that the lease holds, lets `change` make new data of it, and writes that. While the lease is
    * held, only writes of its own agent can come in between; then it runs again.
    *
@@ -147,14 +198,15 @@ export class Lease<Data extends object = JsonObject> {
    * @throws {@link ContextError} INVALID, LEASE_LOST, CONFLICT.
    * @example
    * ```ts
-   * lease.delete("plan");
+   * lease.delete("plan", undefined, { note: "all done" });
    * ```
    */
-  delete(contextId: string, expected?: ExpectedVersion): boolean {
+  delete(contextId: string, expected?: ExpectedVersion, options?: WriteOptions): boolean {
     this.#checkCovered(contextId);
     const read = expected === undefined ? undefined : readExpected(contextId, expected);
+    const note = readNote(options);
     const { store, author } = this.#hold;
-    return this.#hold.parting(contextId, () => accepted(store.remove({ contextId, expected: read, author })));
+    return this.#hold.parting(contextId, () => accepted(store.remove({ contextId, expected: read, author, note })));
   }
 
   /**

@@ -1,3 +1,4 @@
+import { admission } from "./admission.ts";
 import { type Agent, agentOn, type LockOptions } from "./agent.ts";
 import {
   checkData,
@@ -17,10 +18,11 @@ import { type ManagerDict, readManagerDict, writeManagerDict } from "./dictionar
 import { ANONYMOUS } from "./entry.ts";
 import { History } from "./history.ts";
 import { accepted } from "./refusal.ts";
+import type { SchemaOption } from "./schema.ts";
 import { Store } from "./store.ts";
 
 /** Options of a manager; each has a default that is safe. */
-export interface SharedContextManagerOptions {
+export interface SharedContextManagerOptions<Data extends object = JsonObject> {
   /**
    * `"deep"` (default): data is JSON values, copied in and frozen, so that nothing a caller changes reaches
    * the store or another agent. `"shallow"`, the letter of section 6.20: any values, copied one level deep,
@@ -33,6 +35,20 @@ export interface SharedContextManagerOptions {
    * that a version takes the memory of what changed.
    */
   readonly historyLimit?: number;
+  /** How many contexts there may be: any number by default. One more is LIMIT. */
+  readonly maxContexts?: number;
+  /**
+   * How large the data of one context may be, in bytes of its JSON in UTF-8: any size by default. More is TOO_LARGE.
+   * A write costs the counting of what is new in it. Not with shallow isolation, whose data need not be JSON.
+   */
+  readonly maxDataBytes?: number;
+  /**
+   * What data must look like: a schema of zod, valibot, ArkType or any other library that keeps to Standard Schema
+   * (https://standardschema.dev), or a function from the id of a context to one. What it puts out is stored. It must
+   * be synchronous, and accept what it has put out: the result of a merge goes through it again. What `fromDict`
+   * loads does not.
+   */
+  readonly schema?: SchemaOption<Data>;
   /** Where the time comes from; by default the system's clock. */
   readonly clock?: Clock;
 }
@@ -52,11 +68,13 @@ export interface SharedContextManagerOptions {
 export class SharedContextManager<Data extends object = JsonObject> {
   readonly #store: Store;
 
-  constructor(options: SharedContextManagerOptions = {}) {
-    const { isolation = "deep", clock = systemClock, historyLimit = 0 } = checkOptions(options);
+  constructor(options: SharedContextManagerOptions<Data> = {}) {
+    checkOptions(options);
+    const { isolation = "deep", clock = systemClock, historyLimit = 0, schema } = options;
+    const { maxContexts = Infinity, maxDataBytes = Infinity } = options;
     const history = historyLimit === 0 ? undefined : new History(historyLimit);
     const copy = isolation === "shallow" ? copyShallow : history === undefined ? copyDeep : copySharing;
-    this.#store = new Store(clock, copy, history);
+    this.#store = new Store(clock, admission(copy, { maxDataBytes, schema }), maxContexts, history);
   }
 
   /**
@@ -163,7 +181,7 @@ export class SharedContextManager<Data extends object = JsonObject> {
   delete(contextId: string, expected?: ExpectedVersion): boolean {
     checkId("contextId", contextId);
     const read = expected === undefined ? undefined : readExpected(contextId, expected);
-    return accepted(this.#store.remove({ contextId, expected: read, author: undefined }));
+    return accepted(this.#store.remove({ contextId, expected: read, author: undefined, note: null }));
   }
 
   /**
@@ -312,11 +330,11 @@ export class SharedContextManager<Data extends object = JsonObject> {
    */
   static fromDict<Data extends object = JsonObject>(
     dict: unknown,
-    options?: SharedContextManagerOptions,
+    options?: SharedContextManagerOptions<Data>,
   ): SharedContextManager<Data> {
     const manager = new SharedContextManager<Data>(options);
     const store = manager.#store;
-    const { entries, revision } = readManagerDict(dict, store.time(undefined, true), store.copy);
+    const { entries, revision } = readManagerDict(dict, store.time(undefined, true), store.admission.copy);
     for (const [contextId, entry] of entries) store.entries.set(contextId, entry);
     store.head = revision;
     return manager;

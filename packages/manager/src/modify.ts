@@ -1,13 +1,22 @@
 /** Read, change, write; and again from what is there now, when somebody was faster. */
 
-import { checkData, checkFunction, readAttempts, readExpected, readNote, readSignal } from "./arguments.ts";
+import {
+  checkData,
+  checkFunction,
+  readAttempts,
+  readBase,
+  readExpected,
+  readFlag,
+  readNote,
+  readSignal,
+} from "./arguments.ts";
 import type { Clock } from "./clock.ts";
 import { type SharedContext, wrap } from "./context.ts";
 import type { DeepReadonly } from "./data.ts";
 import type { Author, Entry } from "./entry.ts";
 import { ContextError } from "./errors.ts";
 import { accepted } from "./refusal.ts";
-import { Rejection } from "./rules.ts";
+import { Rejection } from "./rejection.ts";
 import type { Store } from "./store.ts";
 
 /** How to modify. */
@@ -16,6 +25,11 @@ export interface ModifyOptions {
   readonly note?: string;
   /** How often to run the function at most: 10 by default. */
   readonly attempts?: number;
+  /**
+   * Merge what the function returns with what others have changed meanwhile, and run it again only where they
+   * overlap: `false` by default.
+   */
+  readonly merge?: boolean;
   /** Gives up, also in the middle of a run: nothing is written then, and the reason is thrown. */
   readonly signal?: AbortSignal;
 }
@@ -45,6 +59,7 @@ export function modify<Data extends object>(
   checkFunction("change", change);
   const note = readNote(options);
   const attempts = readAttempts(options);
+  const merges = readFlag(options, "merge");
   const signal = readSignal(options);
 
   const read = (): SharedContext<Data> => {
@@ -56,7 +71,9 @@ export function modify<Data extends object>(
   const write = (data: DeepReadonly<Data>, context: SharedContext<Data>): Entry | Rejection => {
     check();
     checkData("data", data);
-    return store.update({ contextId, data, expected: readExpected(contextId, context), author, note });
+    const expected = readExpected(contextId, context);
+    if (!merges) return store.update({ contextId, data, expected, author, note });
+    return store.edit({ contextId, edit: { kind: "data", data }, expected, read: readBase(context), author, note });
   };
   const isLast = (outcome: Entry | Rejection, attempt: number): boolean =>
     attempt >= attempts || !(outcome instanceof Rejection) || outcome.code !== "CONFLICT";

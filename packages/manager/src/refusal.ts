@@ -2,7 +2,7 @@
 
 import { wrap } from "./context.ts";
 import { ContextError } from "./errors.ts";
-import { Rejection } from "./rules.ts";
+import { Rejection } from "./rejection.ts";
 
 /** What a rule left; throws what it refused. */
 export function accepted<Result>(outcome: Result | Rejection): Result {

@@ -6,9 +6,16 @@
  * Arguments have been checked before (`arguments.ts`); refusals come in the order of law 11.
  */
 
-import { type Copy, explain } from "./data.ts";
+import type { Admission } from "./admission.ts";
 import { type Author, type Entry, type Expected, hasLapsed, holding, type Lock, PENDING, type Time } from "./entry.ts";
-import type { ErrorCode, ErrorDetails } from "./errors.ts";
+import { explain } from "./data.ts";
+import { isEqual } from "./equal.ts";
+import type { PathConflict } from "./errors.ts";
+import { type Chains, chainsOn } from "./increments.ts";
+import { applyEdit, type Edit, type Edited, merged, type Misfit } from "./patch.ts";
+import { Rejection } from "./rejection.ts";
+import type { Overlap } from "./merge.ts";
+import { writerOf } from "./writers.ts";
 
 export interface CreateCommand {
   readonly contextId: string;
@@ -19,6 +26,18 @@ export interface CreateCommand {
 
 export interface UpdateCommand extends CreateCommand {
   readonly expected: Expected;
+}
+
+/** A change to what the caller has read: a patch, or the whole data as the caller left it. */
+export interface EditCommand {
+  readonly contextId: string;
+  readonly edit: Edit | { readonly kind: "data"; readonly data: object };
+  /** `undefined` for what is there now. */
+  readonly expected: Expected | undefined;
+  /** What the caller has read, where it has a snapshot of it. */
+  readonly read: Entry | undefined;
+  readonly author: Author;
+  readonly note: string | null;
 }
 
 export interface RestoreCommand {
@@ -33,6 +52,7 @@ export interface RemoveCommand {
   readonly expected: Expected | undefined;
   /** `undefined` deletes whoever holds the lock, as section 6.20 does. */
   readonly author: Author | undefined;
+  readonly note: string | null;
 }
 
 export interface LockCommand {
@@ -58,30 +78,28 @@ export interface RenewCommand extends LeaseCommand {
 
 const LAST_DATE_MS = 8.64e15;
 
-/** A refusal as a value. Its details are those of the error it becomes, with an entry for the snapshot. */
-export class Rejection<Code extends ErrorCode = ErrorCode> {
-  readonly code: Code;
-  readonly details: RejectionDetails[Code];
-
-  constructor(code: Code, details: RejectionDetails[Code]) {
-    this.code = code;
-    this.details = details;
-  }
-}
-
-export type RejectionDetails = {
-  readonly [Code in ErrorCode]: Code extends "CONFLICT"
-    ? Omit<ErrorDetails["CONFLICT"], "current"> & { readonly current: Entry }
-    : ErrorDetails[Code];
-};
-
 /** What a rule leaves: an entry, the absence of one, or a refusal. */
 export type Outcome = Entry | undefined | Rejection;
 
-export function create(found: Entry | undefined, command: CreateCommand, time: Time, copy: Copy): Entry | Rejection {
-  if (found !== undefined) return new Rejection("EXISTS", { contextId: command.contextId });
-  const data = copy(command.data);
-  if (data === undefined) return invalidData("initialData", command.data);
+/** How many contexts there are, and may be. */
+export interface Room {
+  readonly contexts: number;
+  readonly maxContexts: number;
+}
+
+export function create(
+  found: Entry | undefined,
+  command: CreateCommand,
+  time: Time,
+  { admit }: Admission,
+  room: Room,
+): Entry | Rejection {
+  const { contextId } = command;
+  if (found !== undefined) return new Rejection("EXISTS", { contextId });
+  const data = admit(contextId, "initialData", command.data);
+  if (data instanceof Rejection) return data;
+  const { contexts, maxContexts } = room; // only now: what ran while the data was read may have created some
+  if (contexts >= maxContexts) return new Rejection("LIMIT", { contextId, contexts, maxContexts });
   return {
     contextId: command.contextId,
     version: "1",
@@ -94,18 +112,75 @@ export function create(found: Entry | undefined, command: CreateCommand, time: T
     note: command.note,
     revision: PENDING,
     incarnation: PENDING,
+    chains: undefined,
   };
 }
 
-export function update(found: Entry | undefined, command: UpdateCommand, time: Time, copy: Copy): Entry | Rejection {
+export function update(
+  found: Entry | undefined,
+  command: UpdateCommand,
+  time: Time,
+  { admit }: Admission,
+): Entry | Rejection {
   if (found === undefined) return notFound(command.contextId);
   const refused =
     found.lock === null && command.author.token === null ? undefined : barred(found, command.author, time);
   if (refused !== undefined) return refused;
   if (!matches(found, command.expected)) return conflict(found, command.expected);
-  const data = copy(command.data, found.data);
-  if (data === undefined) return invalidData("data", command.data);
-  return written(found, data, false, command, time);
+  const data = admit(command.contextId, "data", command.data, found.data);
+  if (data instanceof Rejection) return data;
+  return written(found, data, false, chainsOn(data, found.chains), command, time);
+}
+
+/**
+ * Puts a change together with what others have changed since the caller read. A change that makes no difference
+ * leaves the version as it is (law 4).
+ *
+ * @param kept - the versions before the present one that are kept, the oldest first.
+ */
+export function edit(
+  found: Entry | undefined,
+  command: EditCommand,
+  time: Time,
+  admission: Admission,
+  kept: readonly Entry[],
+): Entry | Rejection {
+  if (found === undefined) return notFound(command.contextId);
+  const refused = barred(found, command.author, time);
+  if (refused !== undefined) return refused;
+  const base = baseOf(found, command, kept);
+  if (base === undefined) return conflict(found, command.expected as Expected);
+  const edited = editedFrom(base, found, command, admission);
+  if (edited instanceof Rejection) return edited;
+  if ("misfit" in edited) return misfit(edited.misfit);
+  if ("overlaps" in edited) return conflict(found, base, edited.overlaps, versionsFrom(base, kept, found));
+  if (isEqual(edited.data, found.data)) return found;
+  const data = admission.admit(command.contextId, "data", edited.data, found.data);
+  if (data instanceof Rejection) return data;
+  return written(found, data, false, chainsOn(data, edited.chains), command, time);
+}
+
+/** What the caller has read, if that is known: without it, only the version can be compared. */
+function baseOf(found: Entry, { expected, read }: EditCommand, kept: readonly Entry[]): Entry | undefined {
+  if (expected === undefined || matches(found, expected)) return found;
+  if (expected.incarnation !== undefined && expected.incarnation !== found.incarnation) return undefined;
+  const base = kept.find(({ version }) => version === expected.version) ?? read;
+  return base !== undefined && isNewer(found, base) ? base : undefined;
+}
+
+function versionsFrom(base: Entry, kept: readonly Entry[], found: Entry): Entry[] {
+  const isKnown = base === found || kept.some(({ version }) => version === base.version);
+  return isKnown ? [...kept, found] : [base, ...kept.filter((entry) => isNewer(entry, base)), found];
+}
+
+function isNewer(entry: Entry, other: Entry): boolean {
+  return Number(entry.version) > Number(other.version);
+}
+
+function editedFrom(base: Entry, found: Entry, command: EditCommand, { copy }: Admission): Edited | Rejection {
+  if (command.edit.kind !== "data") return applyEdit(command.edit, base, found);
+  const yours = copy(command.edit.data, base.data);
+  return yours === undefined ? invalidData(command.edit.data) : merged(yours, base, found, []);
 }
 
 /** Old data as a new version; `kept` is the entry that had it, if the history has. The present version stays. */
@@ -122,7 +197,7 @@ export function restore(
   if (kept === undefined) {
     return new Rejection("NOT_FOUND", { contextId: command.contextId, version: command.version });
   }
-  return written(found, kept.data, kept.exposed, command, time);
+  return written(found, kept.data, kept.exposed, chainsOn(kept.data, found.chains), command, time);
 }
 
 /** The next version of a context. A write through another's lapsed lock takes that lock away. */
@@ -130,6 +205,7 @@ function written(
   found: Entry,
   data: object,
   exposed: boolean,
+  chains: Chains | undefined,
   command: { readonly author: Author; readonly note: string | null },
   time: Time,
 ): Entry {
@@ -145,6 +221,7 @@ function written(
     note: command.note,
     revision: PENDING,
     incarnation: found.incarnation,
+    chains,
   };
 }
 
@@ -236,6 +313,7 @@ function withLock(entry: Entry, lock: Lock | null): Entry {
     note: entry.note,
     revision: PENDING,
     incarnation: entry.incarnation,
+    chains: entry.chains,
   };
 }
 
@@ -256,16 +334,28 @@ function leaseLost(entry: Entry, token: number): Rejection {
   });
 }
 
-function conflict(entry: Entry, expected: Expected): Rejection {
+function conflict(
+  entry: Entry,
+  expected: { readonly version: string; readonly incarnation: number | undefined },
+  overlaps: readonly Overlap[] = [],
+  versions: readonly Entry[] = [],
+): Rejection {
   return new Rejection("CONFLICT", {
     contextId: entry.contextId,
     expected: expected.version,
     version: entry.version,
     current: entry,
-    recreated: expected.incarnation !== undefined && expected.incarnation !== entry.incarnation,
+    recreated:
+      overlaps.length === 0 && expected.incarnation !== undefined && expected.incarnation !== entry.incarnation,
+    conflicts: overlaps as readonly PathConflict[],
+    writers: overlaps.map(({ path }) => writerOf(path, versions)),
   });
 }
 
-function invalidData(argument: string, data: object): Rejection {
-  return new Rejection("INVALID", { argument, ...explain(data) });
+function misfit({ path, expected, received }: Misfit): Rejection {
+  return new Rejection("INVALID", { argument: "patch", path, expected, received });
+}
+
+function invalidData(data: object): Rejection {
+  return new Rejection("INVALID", { argument: "data", ...explain(data) });
 }

@@ -5,23 +5,25 @@
  */
 
 import { Agenda, type Item } from "./agenda.ts";
+import type { Admission } from "./admission.ts";
 import type { Clock } from "./clock.ts";
-import type { Copy } from "./data.ts";
 import { type Entry, hasLapsed, holding, type Lock, stamp, type Time } from "./entry.ts";
 import { ContextError, type ErrorDetails } from "./errors.ts";
 import type { History } from "./history.ts";
 import { Queues, type Waiter } from "./queues.ts";
 import { accepted } from "./refusal.ts";
+import { Rejection } from "./rejection.ts";
 import * as rules from "./rules.ts";
-import {
-  type CreateCommand,
-  type LockCommand,
-  type Outcome,
-  Rejection,
-  type RemoveCommand,
-  type RestoreCommand,
-  type UnlockCommand,
-  type UpdateCommand,
+import type {
+  CreateCommand,
+  EditCommand,
+  LockCommand,
+  Outcome,
+  RemoveCommand,
+  RestoreCommand,
+  Room,
+  UnlockCommand,
+  UpdateCommand,
 } from "./rules.ts";
 
 /** Whoever must hear that a lock with its token is gone. */
@@ -42,7 +44,8 @@ export class Store {
   /** The revision of the last commit. */
   head = 0;
   readonly clock: Clock;
-  readonly copy: Copy;
+  readonly admission: Admission;
+  readonly room: Room;
   /** The versions before the present ones, where they are kept. */
   readonly history: History | undefined;
   /** When leases renew themselves. */
@@ -55,9 +58,16 @@ export class Store {
   /** For each context with a queue and a lock that can lapse: when it is to be handed over. */
   readonly #lapses = new Map<string, Lapse>();
 
-  constructor(clock: Clock, copy: Copy, history?: History) {
+  constructor(clock: Clock, admission: Admission, maxContexts: number, history: History | undefined) {
+    const { entries } = this;
     this.clock = clock;
-    this.copy = copy;
+    this.admission = admission;
+    this.room = {
+      get contexts() {
+        return entries.size;
+      },
+      maxContexts,
+    };
     this.history = history;
     this.renewals = new Agenda(clock, false);
     this.deadlines = new Agenda(clock, true);
@@ -72,7 +82,7 @@ export class Store {
   create(command: CreateCommand): Entry | Rejection {
     const { head } = this;
     const found = this.entries.get(command.contextId);
-    const next = rules.create(found, command, this.time(found), this.copy);
+    const next = rules.create(found, command, this.time(found), this.admission, this.room);
     if (this.#overtaken(head, command.contextId, found)) return this.create(command);
     return this.commit(command.contextId, found, next);
   }
@@ -80,9 +90,19 @@ export class Store {
   update(command: UpdateCommand): Entry | Rejection {
     const { head } = this;
     const found = this.entries.get(command.contextId);
-    const next = rules.update(found, command, this.time(found), this.copy);
+    const next = rules.update(found, command, this.time(found), this.admission);
     if (this.#overtaken(head, command.contextId, found)) return this.update(command);
     return this.commit(command.contextId, found, next);
+  }
+
+  edit(command: EditCommand): Entry | Rejection {
+    const { head } = this;
+    const { contextId } = command;
+    const found = this.entries.get(contextId);
+    const kept = this.history?.of(contextId) ?? [];
+    const next = rules.edit(found, command, this.time(found), this.admission, kept);
+    if (this.#overtaken(head, contextId, found)) return this.edit(command);
+    return this.commit(contextId, found, next);
   }
 
   restore(command: RestoreCommand): Entry | Rejection {

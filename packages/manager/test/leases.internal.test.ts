@@ -4,14 +4,17 @@
  */
 
 import { describe, expect, it } from "vitest";
+import { admission } from "../src/admission.ts";
 import { copyDeep } from "../src/data.ts";
 import { ANONYMOUS, type Entry, PENDING, stamp } from "../src/entry.ts";
 import * as rules from "../src/rules.ts";
-import { Rejection } from "../src/rules.ts";
+import { Rejection } from "../src/rejection.ts";
 import { explore, type System, Violation } from "./explore.ts";
 
 type Rules = Omit<typeof rules, "Rejection">;
 
+const ADMISSION = admission(copyDeep);
+const ROOM = { contexts: 0, maxContexts: Infinity };
 const AGENTS = ["ann", "bob", "cyd"];
 const contextId = "plan";
 const TTL_MS = 10;
@@ -78,10 +81,10 @@ function apply(subject: Rules, { entry, nowMs, tokens }: State, { agent, does }:
   const token = tokens[agent] ?? 0;
   const expected = { version: entry?.version ?? "1", incarnation: undefined };
   const write = (author: { agentId: string | null; token: number | null }): rules.Outcome =>
-    subject.update(entry, { contextId, data: { by: agent }, expected, author, note: null }, time, copyDeep);
+    subject.update(entry, { contextId, data: { by: agent }, expected, author, note: null }, time, ADMISSION);
   switch (does) {
     case "create":
-      return subject.create(entry, { contextId, data: {}, author: ANONYMOUS, note: null }, time, copyDeep);
+      return subject.create(entry, { contextId, data: {}, author: ANONYMOUS, note: null }, time, ADMISSION, ROOM);
     case "take a lease":
       return subject.grant(entry, { contextId, agentId: agent, ttlMs: TTL_MS }, time);
     case "take a lock":
@@ -93,15 +96,23 @@ function apply(subject: Rules, { entry, nowMs, tokens }: State, { agent, does }:
     case "write by lease":
       return write({ agentId: agent, token });
     case "delete by lease":
-      return subject.remove(entry, { contextId, expected: undefined, author: { agentId: agent, token } }, time);
+      return subject.remove(
+        entry,
+        { contextId, expected: undefined, author: { agentId: agent, token }, note: null },
+        time,
+      );
     case "write by name":
       return write({ agentId: agent, token: null });
     case "write without a name":
       return write(ANONYMOUS);
     case "delete by name":
-      return subject.remove(entry, { contextId, expected: undefined, author: { agentId: agent, token: null } }, time);
+      return subject.remove(
+        entry,
+        { contextId, expected: undefined, author: { agentId: agent, token: null }, note: null },
+        time,
+      );
     case "delete":
-      return subject.remove(entry, { contextId, expected: undefined, author: undefined }, time);
+      return subject.remove(entry, { contextId, expected: undefined, author: undefined, note: null }, time);
     case "unlock":
       return subject.unlock(entry, { contextId, agentId: agent });
     case "break":

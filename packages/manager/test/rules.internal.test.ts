@@ -4,14 +4,17 @@
  */
 
 import { describe, expect, it } from "vitest";
+import { admission } from "../src/admission.ts";
 import { copyDeep } from "../src/data.ts";
 import * as rules from "../src/rules.ts";
 import { ANONYMOUS, type Entry, PENDING, stamp, type Time } from "../src/entry.ts";
-import { Rejection } from "../src/rules.ts";
+import { Rejection } from "../src/rejection.ts";
 import { explore, type System, Violation } from "./explore.ts";
 
 type Rules = Pick<typeof rules, "create" | "update" | "lock" | "unlock" | "remove">;
 
+const ADMISSION = admission(copyDeep);
+const ROOM = { contexts: 0, maxContexts: Infinity };
 const AGENTS = ["ann", "bob", "cyd"];
 const CONTEXT = "plan";
 const NOW: Time = { wallMs: 0, leaseMs: 0 };
@@ -55,22 +58,22 @@ function apply(subject: Rules, { entry, reads }: State, { agent, does }: Command
   const expected = read && { version: read.version, incarnation: read.incarnation };
   switch (does) {
     case "create":
-      return subject.create(entry, { contextId: CONTEXT, data: { by: agent }, ...WRITE }, NOW, copyDeep);
+      return subject.create(entry, { contextId: CONTEXT, data: { by: agent }, ...WRITE }, NOW, ADMISSION, ROOM);
     case "update":
       return subject.update(
         entry,
         { contextId: CONTEXT, data: { by: agent }, expected: expected!, ...WRITE },
         NOW,
-        copyDeep,
+        ADMISSION,
       );
     case "lock":
       return subject.lock(entry, { contextId: CONTEXT, agentId: agent, ttlMs: undefined }, NOW);
     case "unlock":
       return subject.unlock(entry, { contextId: CONTEXT, agentId: agent });
     case "delete":
-      return subject.remove(entry, { contextId: CONTEXT, expected: undefined, author: undefined }, NOW);
+      return subject.remove(entry, { contextId: CONTEXT, expected: undefined, author: undefined, note: null }, NOW);
     case "delete what it read":
-      return subject.remove(entry, { contextId: CONTEXT, expected, author: undefined }, NOW);
+      return subject.remove(entry, { contextId: CONTEXT, expected, author: undefined, note: null }, NOW);
     case "read":
       return entry;
     case "clear":
@@ -178,15 +181,15 @@ const mutants: Record<string, Rules> = {
   },
   "create leaves the lock of its predecessor": {
     ...rules,
-    create: (entry, command, time, copy) =>
-      same(rules.create(entry, command, time, copy), {
+    create: (entry, command, ...rest) =>
+      same(rules.create(entry, command, ...rest), {
         lock: { owner: "ann", token: 1, sinceMs: 0, expiresAtMs: null, deadlineMs: null },
       }),
   },
   "a refused update changes the entry": {
     ...rules,
-    update: (entry, command, time, copy) => {
-      const next = rules.update(entry, command, time, copy);
+    update: (entry, command, ...rest) => {
+      const next = rules.update(entry, command, ...rest);
       if (next instanceof Rejection && entry) Object.assign(entry, { updatedAtMs: entry.updatedAtMs + 1 });
       return next;
     },

@@ -1,0 +1,72 @@
+import { type Copy, describe, explain, isPlainObject } from "./data.ts";
+import { Rejection } from "./rejection.ts";
+import { type DataIssue, isSchema, type SchemaOption, validate } from "./schema.ts";
+import { byteSize } from "./size.ts";
+
+/**
+ * Takes data in: a copy that is the store's own, or why not. `previous` is what it replaces, if anything.
+ *
+ * Refusals in the order of law 11: no data that can be kept, too much of it, not what the schema asks for.
+ */
+export type Admit = (
+  contextId: string,
+  argument: "data" | "initialData",
+  data: object,
+  previous?: object,
+) => object | Rejection;
+
+export interface Limits {
+  readonly maxDataBytes: number;
+  readonly schema: SchemaOption<unknown> | undefined;
+}
+
+/** How a manager takes data in: `copy` makes it the store's own, `admit` also holds it against the limits. */
+export interface Admission {
+  readonly copy: Copy;
+  readonly admit: Admit;
+}
+
+export const UNLIMITED: Limits = { maxDataBytes: Infinity, schema: undefined };
+
+export function admission(copy: Copy, limits: Limits = UNLIMITED): Admission {
+  return { copy, admit: admitting(copy, limits) };
+}
+
+function admitting(copy: Copy, { maxDataBytes, schema }: Limits): Admit {
+  const admitCopy: Admit = (_contextId, argument, data, previous) =>
+    copy(data, previous) ?? new Rejection("INVALID", { argument, ...explain(data) });
+
+  const admitSized: Admit = (contextId, argument, data, previous) => {
+    const copied = admitCopy(contextId, argument, data, previous);
+    if (copied instanceof Rejection) return copied;
+    const bytes = byteSize(copied);
+    return bytes <= maxDataBytes ? copied : new Rejection("TOO_LARGE", { contextId, bytes, maxDataBytes });
+  };
+
+  const admit = maxDataBytes === Infinity ? admitCopy : admitSized;
+  if (schema === undefined) return admit;
+
+  return (contextId, argument, data, previous) => {
+    const copied = admit(contextId, argument, data, previous);
+    const wanted = isSchema(schema) ? schema : schema(contextId);
+    if (copied instanceof Rejection || wanted === undefined) return copied;
+    if (!isSchema(wanted)) {
+      const expected = `a Standard Schema or undefined for ${describe(contextId)}`;
+      return new Rejection("INVALID", { argument: "schema", path: "", expected, received: describe(wanted) });
+    }
+    const result = validate(wanted, copied);
+    if ("issues" in result) return misfit(argument, result.issues);
+    if (result.value === copied) return copied;
+    if (!isPlainObject(result.value)) {
+      const expected = "a schema whose output is a plain object";
+      return new Rejection("INVALID", { argument: "schema", path: "", expected, received: describe(result.value) });
+    }
+    return admit(contextId, argument, result.value, previous);
+  };
+}
+
+function misfit(argument: string, issues: readonly DataIssue[]): Rejection {
+  const { path = "", message = "data that the schema accepts" } = issues[0] ?? {};
+  const received = issues.length > 1 ? `data with ${issues.length} faults` : "data that breaks it";
+  return new Rejection("INVALID", { argument, path, expected: message, received, issues });
+}

@@ -1,0 +1,56 @@
+/**
+ * What the data of a context must look like. Standard Schema (https://standardschema.dev) is the interface that
+ * zod, valibot, ArkType and others share; this is the part of it that is needed here.
+ */
+
+import { escapeToken } from "./data.ts";
+
+/** A validator of any library that keeps to Standard Schema. */
+export interface StandardSchema<Output = unknown> {
+  readonly "~standard": {
+    readonly version: 1;
+    readonly vendor: string;
+    readonly validate: (value: unknown) => SchemaResult<Output> | Promise<SchemaResult<Output>>;
+    readonly types?: { readonly input: unknown; readonly output: Output } | undefined;
+  };
+}
+
+type SchemaResult<Output> =
+  { readonly value: Output; readonly issues?: undefined } | { readonly issues: readonly SchemaIssue[] };
+
+interface SchemaIssue {
+  readonly message: string;
+  readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
+}
+
+/** What a schema says against data. */
+export interface DataIssue {
+  /** JSON Pointer (RFC 6901) to the part that is wrong; `""` is the data itself. */
+  readonly path: string;
+  readonly message: string;
+}
+
+/** One schema for every context, or the schema of each by its id; `undefined` for any data. */
+export type SchemaOption<Output> = StandardSchema<Output> | ((contextId: string) => StandardSchema<Output> | undefined);
+
+export function isSchema(value: unknown): value is StandardSchema {
+  // ArkType's schemas are functions.
+  if ((typeof value !== "object" && typeof value !== "function") || value === null) return false;
+  const standard = (value as Partial<StandardSchema>)["~standard"];
+  return typeof standard?.validate === "function";
+}
+
+/** What a schema makes of data, or what it says against it. */
+export function validate(schema: StandardSchema, data: object): { value: unknown } | { issues: DataIssue[] } {
+  const result = schema["~standard"].validate(data);
+  if ("then" in result) {
+    result.then(undefined, () => undefined); // nobody else will hear of it
+    return { issues: [{ path: "", message: "a synchronous schema; this one gave a promise" }] };
+  }
+  if (result.issues === undefined) return { value: result.value };
+  return { issues: result.issues.map(({ message, path = [] }) => ({ path: pointerTo(path), message })) };
+}
+
+function pointerTo(path: NonNullable<SchemaIssue["path"]>): string {
+  return path.map((part) => `/${escapeToken(String(typeof part === "object" ? part.key : part))}`).join("");
+}
