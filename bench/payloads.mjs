@@ -92,6 +92,29 @@ export function list(seed) {
 }
 
 /**
+ * A list of small tasks that nobody has taken.
+ *
+ * @param {number} count
+ * @returns {any}
+ */
+export function tasks(count) {
+  const free = Array.from({ length: count }, (_, index) => {
+    return { id: index, title: text(90, index), owner: null, done: false };
+  });
+  return { name: "tasks", tasks: free };
+}
+
+/**
+ * The same value as it comes off a wire: no object and no text is shared with it.
+ *
+ * @param {any} value
+ * @returns {any}
+ */
+export function anew(value) {
+  return JSON.parse(JSON.stringify(value));
+}
+
+/**
  * @param {number} length
  * @param {number} seed
  */

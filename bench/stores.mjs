@@ -14,6 +14,14 @@ export const handWritten = () => new HandWrittenStore();
 export const deep = () => new SharedContextManager();
 /** @returns {SharedContextManager<any>} */
 export const shallow = () => new SharedContextManager({ isolation: "shallow" });
+/** Far above the size of any payload here: what counts is the counting. */
+export const MAX_DATA_BYTES = 1_000_000;
+/** How many versions are kept beside the present one, where they are. */
+export const HISTORY_LIMIT = 64;
+/** @returns {SharedContextManager<any>} */
+export const limited = () => new SharedContextManager({ maxDataBytes: MAX_DATA_BYTES });
+/** @returns {SharedContextManager<any>} */
+export const withHistory = () => new SharedContextManager({ historyLimit: HISTORY_LIMIT });
 /** @returns {ZustandContexts<any>} */
 export const zustand = () => new ZustandContexts();
 /** @returns {ValtioContexts<any>} */

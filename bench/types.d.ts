@@ -41,7 +41,7 @@ export interface Case {
   readonly order: Order | "";
   readonly unit: "time" | "bytes";
   readonly targets: readonly Target[];
-  /** Medians by contestant: nanoseconds of one operation, or bytes of one context. */
+  /** Medians by contestant: nanoseconds of one operation, or bytes of one context or of one version. */
   measure(): Record<string, number>;
 }
 

@@ -2,6 +2,7 @@
 
 import { readdirSync } from "node:fs";
 import { runChild } from "./child.mjs";
+import { historyMemoryCases } from "./history-memory.mjs";
 import { memoryCases } from "./memory.mjs";
 
 const folder = new URL("../operations/", import.meta.url);
@@ -24,7 +25,7 @@ export async function casesOf({ quick, only }, effort) {
       for (const order of ordersOf(size)) cases.push(timeCase(url, operation, size, order, effort));
     }
   }
-  cases.push(...memoryCases(quick ? 100_000 : 1_000_000));
+  cases.push(...memoryCases(quick ? 100_000 : 1_000_000), ...historyMemoryCases());
   const names = new Set(cases.map(({ name }) => name));
   const unknown = only.filter((name) => !names.has(name));
   if (unknown.length > 0) throw new Error(`--only ${unknown.join(",")}: there are ${[...names].join(", ")}`);

@@ -5,6 +5,7 @@
 
 import { twoKeys } from "../payloads.mjs";
 import * as stores from "../stores.mjs";
+import { heapBytes } from "./heap.mjs";
 import { makeIds } from "./walk.mjs";
 
 const weighed = { "hand-written": stores.handWritten, deep: stores.deep, shallow: stores.shallow };
@@ -23,8 +24,3 @@ const after = heapBytes();
 if (read && sum !== (size * (size - 1)) / 2) throw new Error(`${contestant}: a context was lost`);
 if (store.get(ids.at(-1) ?? "") === undefined) throw new Error(`${contestant}: the store is empty`);
 console.log(JSON.stringify((after - before) / size));
-
-function heapBytes() {
-  for (let pass = 0; pass < 3; pass++) globalThis.gc?.();
-  return process.memoryUsage().heapUsed;
-}

@@ -3,7 +3,7 @@ import { createRequire } from "node:module";
 import { arch, cpus, platform, release, totalmem } from "node:os";
 import { join } from "node:path";
 
-const packages = ["shared-context-manager", "zustand", "valtio", "immer", "keyv", "async-mutex"];
+const packages = ["shared-context-manager", "zustand", "valtio", "immer", "keyv", "async-mutex", "fast-json-patch"];
 const require = createRequire(import.meta.url);
 
 /** What the numbers depend on, as lines of Markdown. */
