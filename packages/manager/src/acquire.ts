@@ -2,7 +2,8 @@ import type { Item } from "./agenda.ts";
 import { ContextError } from "./errors.ts";
 import { Hold, type Term } from "./hold.ts";
 import { type Lease, leaseOn, releaseQuietly } from "./leases.ts";
-import type { Store, Waiting } from "./store.ts";
+import type { Waiting } from "./handovers.ts";
+import type { Store } from "./store.ts";
 
 /** How to acquire; every wait ends. */
 export interface AcquireOptions {
@@ -29,12 +30,12 @@ export function acquire<Data extends object>(store: Store, request: Request): Le
   signal?.throwIfAborted();
   let free = true;
   for (const contextId of contextIds) {
-    if (!store.entries.has(contextId)) throw new ContextError("NOT_FOUND", { contextId });
-    if (store.isAwaited(contextId) || store.holderOf(contextId) !== null) free = false;
+    if (!store.entries.has(contextId)) throw store.refusal(new ContextError("NOT_FOUND", { contextId }));
+    if (store.handovers.isAwaited(contextId) || store.handovers.holderOf(contextId) !== null) free = false;
   }
   if (free) return leaseOn<Data>(new Hold(store, agentId, contextIds, request));
-  const cycle = store.cycle(request);
-  if (cycle !== undefined) throw new ContextError("DEADLOCK", { cycle });
+  const cycle = store.handovers.cycle(request);
+  if (cycle !== undefined) throw store.refusal(new ContextError("DEADLOCK", { cycle }));
   const granted = new Promise<Lease<Data>>((resolve, reject) => {
     new InLine<Data>(store, request, resolve, reject).wait();
   });
@@ -84,7 +85,7 @@ class InLine<Data extends object> implements Waiting, Item {
 
   wait(): void {
     const { signal, timeoutMs } = this.#request;
-    this.#store.wait(this);
+    this.#store.handovers.wait(this);
     if (timeoutMs === 0) {
       this.due();
       return;
@@ -106,14 +107,14 @@ class InLine<Data extends object> implements Waiting, Item {
   /** The time is up. */
   due(): void {
     const { timeoutMs } = this.#request;
-    const error = new ContextError("TIMEOUT", { timeoutMs, ...this.#store.obstacle(this) });
-    this.#store.leave(this);
-    this.fail(error);
+    const error = new ContextError("TIMEOUT", { timeoutMs, ...this.#store.handovers.obstacle(this) });
+    this.#store.handovers.leave(this);
+    this.fail(this.#store.refusal(error));
   }
 
   /** The signal has aborted. */
   handleEvent(): void {
-    this.#store.leave(this);
+    this.#store.handovers.leave(this);
     this.fail(this.#request.signal?.reason);
   }
 

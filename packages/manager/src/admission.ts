@@ -50,23 +50,23 @@ function admitting(copy: Copy, { maxDataBytes, schema }: Limits): Admit {
     const copied = admit(contextId, argument, data, previous);
     const wanted = isSchema(schema) ? schema : schema(contextId);
     if (copied instanceof Rejection || wanted === undefined) return copied;
-    if (!isSchema(wanted)) {
-      const expected = `a Standard Schema or undefined for ${describe(contextId)}`;
-      return new Rejection("INVALID", { argument: "schema", path: "", expected, received: describe(wanted) });
-    }
+    if (!isSchema(wanted)) return badSchema(`a Standard Schema or undefined for ${describe(contextId)}`, wanted);
     const result = validate(wanted, copied);
+    if (result === undefined) return badSchema("a schema that answers at once", Promise.resolve());
     if ("issues" in result) return misfit(argument, result.issues);
     if (result.value === copied) return copied;
-    if (!isPlainObject(result.value)) {
-      const expected = "a schema whose output is a plain object";
-      return new Rejection("INVALID", { argument: "schema", path: "", expected, received: describe(result.value) });
-    }
+    if (!isPlainObject(result.value)) return badSchema("a schema whose output is a plain object", result.value);
     return admit(contextId, argument, result.value, previous);
   };
 }
 
+function badSchema(expected: string, received: unknown): Rejection {
+  return new Rejection("INVALID", { argument: "schema", path: "", expected, received: describe(received) });
+}
+
 function misfit(argument: string, issues: readonly DataIssue[]): Rejection {
-  const { path = "", message = "data that the schema accepts" } = issues[0] ?? {};
-  const received = issues.length > 1 ? `data with ${issues.length} faults` : "data that breaks it";
-  return new Rejection("INVALID", { argument, path, expected: message, received, issues });
+  const { path = "", message = "it is wrong" } = issues[0] ?? {};
+  const more = issues.length > 1 ? ` (and ${issues.length - 1} more)` : "";
+  const received = `data of which it says: ${message}${more}`;
+  return new Rejection("INVALID", { argument, path, expected: "data that the schema accepts", received, issues });
 }

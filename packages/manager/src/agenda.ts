@@ -50,6 +50,12 @@ export class Agenda {
     if (this.#awaited && this.#first === undefined) this.#stop();
   }
 
+  /** Nothing is to be done any more. */
+  clear(): void {
+    for (let item = this.#first; item !== undefined; item = this.#first) this.remove(item);
+    this.#stop();
+  }
+
   #has(item: Item): boolean {
     return item.previous !== undefined || this.#first === item;
   }

@@ -11,6 +11,7 @@ import {
   readMs,
   readNote,
   readSignal,
+  readTimeout,
   type WriteOptions,
 } from "./arguments.ts";
 import { type SharedContext, wrap } from "./context.ts";
@@ -23,10 +24,10 @@ import type { MergePatch, PatchOperation } from "./patch.ts";
 import { readPatch } from "./patch-argument.ts";
 import { accepted } from "./refusal.ts";
 import type { Store } from "./store.ts";
+import { type Transaction, transact } from "./transaction.ts";
 
 const DEFAULT_TTL_MS = 30_000;
 const DEFAULT_MAX_HOLD_MS = 600_000;
-const DEFAULT_TIMEOUT_MS = 30_000;
 
 /** The handle of an agent on a store. A friend of the class, not exported from the package. */
 export let agentOn: <Data extends object>(store: Store, agentId: string) => Agent<Data>;
@@ -241,6 +242,28 @@ export class Agent<Data extends object = JsonObject> {
   }
 
   /**
+   * Runs a function that reads and writes several contexts, and commits all of it under one revision, or nothing.
+   * While it runs, every other write is refused, so what it has read stays true.
+   *
+   * @param run - synchronous: think before, then transact. What it throws undoes everything.
+   * @returns what `run` returns.
+   * @throws {@link ContextError} INVALID (a promise, a transaction inside, a write around it), CLOSED, and what the
+   *   methods of the transaction refuse.
+   * @example
+   * ```ts
+   * planner.transact((tx) => {
+   *   const plan = tx.get("plan");
+   *   if (plan) tx.create(`plan-${plan.version}`, plan.data);
+   *   tx.patch("plan", { step: 1 });
+   * });
+   * ```
+   */
+  transact<Result>(run: (tx: Transaction<Data>) => Result): Result {
+    this.#checkOpen();
+    return transact(this.#store, run, () => this.#author);
+  }
+
+  /**
    * Takes the lock if it is free and nobody waits for it; never waits itself.
    *
    * @returns `true` when the agent holds the lock now or held it already: then the token stays, and the expiry
@@ -291,7 +314,7 @@ export class Agent<Data extends object = JsonObject> {
       contextIds: readContextIds(contextIds),
       ttlMs: readMs(options, "ttlMs", 1) ?? DEFAULT_TTL_MS,
       maxHoldMs: readMs(options, "maxHoldMs", 0) ?? DEFAULT_MAX_HOLD_MS,
-      timeoutMs: readMs(options, "timeoutMs", 0) ?? DEFAULT_TIMEOUT_MS,
+      timeoutMs: readTimeout(options),
       signal: readSignal(options),
     });
   }
@@ -337,5 +360,6 @@ export class Agent<Data extends object = JsonObject> {
 
   #checkOpen(): void {
     if (this.#closed) throw new ContextError("CLOSED", { agentId: this.agentId });
+    this.#store.checkOpen();
   }
 }

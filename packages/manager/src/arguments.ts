@@ -1,5 +1,6 @@
 /** What the methods take: checked once, here, before anything is looked up (law 11). */
 
+import type { Act } from "./changes.ts";
 import type { Clock } from "./clock.ts";
 import { type AnySharedContext, entryOf, isSnapshot } from "./context.ts";
 import { describe, isPlainObject } from "./data.ts";
@@ -62,7 +63,7 @@ export function checkVersion(value: unknown): void {
 export function checkOptions<Data extends object>(options: SharedContextManagerOptions<Data>): void {
   if (typeof options !== "object" || options === null) throw invalid("options", "", "an object", describe(options));
   const { isolation = "deep", clock, schema } = options;
-  const { historyLimit = 0, maxContexts = Infinity, maxDataBytes = Infinity } = options;
+  const { historyLimit = 0, changeLogLimit = 0, maxContexts = Infinity, maxDataBytes = Infinity } = options;
   if (isolation !== "deep" && isolation !== "shallow") {
     throw invalid("options", "/isolation", '"deep" or "shallow"', describe(isolation));
   }
@@ -70,6 +71,7 @@ export function checkOptions<Data extends object>(options: SharedContextManagerO
     throw invalid("options", "/clock", "an object with wallMs(), leaseMs() and setTimer()", describe(clock));
   }
   checkCount("historyLimit", historyLimit, "versions");
+  checkCount("changeLogLimit", changeLogLimit, "changes");
   checkCount("maxContexts", maxContexts, "contexts");
   checkCount("maxDataBytes", maxDataBytes, "bytes");
   if (maxDataBytes !== Infinity && isolation === "shallow") {
@@ -134,6 +136,37 @@ export function readSignal(options: { readonly signal?: AbortSignal } | undefine
   return signal;
 }
 
+const DEFAULT_TIMEOUT_MS = 30_000;
+
+export function readTimeout(options: { readonly timeoutMs?: number } | undefined): number {
+  return readMs(options, "timeoutMs", 0) ?? DEFAULT_TIMEOUT_MS;
+}
+
+export function checkFilter(filter: unknown): void {
+  if (filter === undefined || typeof filter === "string") return;
+  if (isPlainObject(filter) && typeof filter["prefix"] === "string") return;
+  throw invalid("filter", "", "a context id, { prefix }, or undefined for all", describe(filter));
+}
+
+/** How to watch. */
+export interface WatchOptions {
+  /** Go on after this revision, with every change since; without it, begin with how things are. */
+  readonly after?: number;
+  /**
+   * What to do with a consumer that is slower than the changes: `false` (default) tells it every change, and COMPACTED
+   * when it is too far behind; `true` tells it the latest state of each context, and never fails.
+   */
+  readonly coalesce?: boolean;
+  /** Ends the watching: the iteration rejects with its reason. */
+  readonly signal?: AbortSignal;
+}
+
+export function readAfter(options: WatchOptions | undefined): number | undefined {
+  const { after } = optionsOf(options);
+  if (after === undefined || (Number.isSafeInteger(after) && after >= 0)) return after;
+  throw invalid("options", "/after", "a revision: a whole number from 0 up", describe(after));
+}
+
 /** Why a lock is broken, and by whom. */
 export interface ForceUnlockOptions {
   /** For the holder to read. */
@@ -142,11 +175,12 @@ export interface ForceUnlockOptions {
   readonly agentId?: string;
 }
 
-export function readForce(options: ForceUnlockOptions): string {
-  const { reason, agentId } = optionsOf(options);
-  if (typeof reason !== "string") throw invalid("options", "/reason", "a string", describe(reason));
+export function readForce(options: ForceUnlockOptions): Act {
+  const { reason: note, agentId } = optionsOf(options);
+  if (typeof note !== "string") throw invalid("options", "/reason", "a string", describe(note));
   if (agentId !== undefined) checkId("agentId", agentId);
-  return `${agentId === undefined ? "it was" : `${describe(agentId)} had it`} unlocked by force: ${reason}`;
+  const reason = `${agentId === undefined ? "it was" : `${describe(agentId)} had it`} unlocked by force: ${note}`;
+  return { agentId: agentId ?? null, note, reason };
 }
 
 /** The contexts to acquire: each once, in the order given. */

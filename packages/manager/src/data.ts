@@ -285,7 +285,7 @@ function faultIn(value: unknown, path: string, ancestors: readonly object[]): Fa
 
 /** RFC 6901, section 3. */
 export function escapeToken(key: string): string {
-  return key.replaceAll("~", "~0").replaceAll("/", "~1");
+  return /[~/]/.test(key) ? key.replaceAll("~", "~0").replaceAll("/", "~1") : key;
 }
 
 function adviceOn(value: unknown): Pick<Fault, "expected" | "received"> {

@@ -62,9 +62,10 @@ type List = readonly unknown[];
 function compareArrays(before: List, after: List, path: string, patch: JsonPatchOperation[]): void {
   const shorter = Math.min(before.length, after.length);
   let start = 0;
-  while (start < shorter && isEqual(before[start], after[start])) start += 1;
+  // Not `at`: on a frozen array it takes many times as long.
+  while (start < shorter && isSame(before[start], after[start])) start += 1;
   let tail = 0;
-  while (tail < shorter - start && isEqual(before.at(-1 - tail), after.at(-1 - tail))) tail += 1;
+  while (tail < shorter - start && isSame(before[before.length - 1 - tail], after[after.length - 1 - tail])) tail += 1;
   const old = before.slice(start, before.length - tail);
   const next = after.slice(start, after.length - tail);
   const partners = partnersOf(old, next);
@@ -80,6 +81,10 @@ function compareArrays(before: List, after: List, path: string, patch: JsonPatch
     if (partner === undefined) patch.push({ op: "add", path: place, value: value as JsonValue });
     else compare(old[partner], value, place, patch);
   }
+}
+
+function isSame(one: unknown, other: unknown): boolean {
+  return one === other || isEqual(one, other);
 }
 
 /** For each element of `next` the index of the element of `old` that becomes it, if any; these indexes rise. */

@@ -14,6 +14,17 @@ export function placesById(elements: readonly unknown[]): ReadonlyMap<string, nu
   return places;
 }
 
+/** Whether every element is an object with an id that no other has. */
+export function areNamed(elements: readonly unknown[]): boolean {
+  const ids = new Set<string | number>();
+  for (let index = 0; index < elements.length; index++) {
+    const id = rawIdOf(elements[index]);
+    if (id === undefined) return false;
+    ids.add(typeof id === "string" && String(Number(id)) === id ? Number(id) : id);
+  }
+  return ids.size === elements.length;
+}
+
 export function idOf(element: unknown): string | undefined {
   const id = rawIdOf(element);
   return id === undefined ? undefined : String(id);

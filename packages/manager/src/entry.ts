@@ -69,6 +69,11 @@ export function stamp(entry: Entry, revision: number): void {
   if (draft.lock !== null && draft.lock.token === PENDING) (draft.lock as { token: number }).token = revision;
 }
 
+/** Whether one commit has deleted a context and created it again. */
+export function isAnother(before: Entry, after: Entry): boolean {
+  return after.incarnation !== before.incarnation;
+}
+
 /** The data of an entry, finished before its first reader sees it. */
 export function expose(entry: Entry): object {
   if (!entry.exposed) {

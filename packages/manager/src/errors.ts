@@ -84,9 +84,23 @@ export interface ErrorDetails {
     readonly position: number;
     /** Who holds the context, or `null` when only the queue stood in the way. */
     readonly holder: LockHolding | null;
+    /** Of `waitFor`, which stands in no queue: the context as it is, `undefined` when there is none. */
+    readonly current?: SharedContext | undefined;
   };
-  /** The handle has been closed. */
-  CLOSED: { readonly agentId: string };
+  /** The handle, or the whole manager, has been closed. */
+  CLOSED: {
+    /** Whose handle; absent when it is the manager. */
+    readonly agentId?: string;
+  };
+  /** The change log no longer has, or never had, what is asked for. */
+  COMPACTED: {
+    /** The revision to go on from. */
+    readonly after: number;
+    /** Every change from this revision on is kept. */
+    readonly oldest: number;
+    /** The revision of the last commit. */
+    readonly head: number;
+  };
   /** An argument, or a part of one, is not what the method takes. */
   INVALID: {
     /** The name of the argument. */
@@ -184,14 +198,31 @@ export const ERROR_CODES: { readonly [Code in ErrorCode]: CodeEntry<Code> } = {
     meaning: "The wait ended before its turn came.",
     retryable: true,
     httpStatus: 408,
-    message: ({ contextId, timeoutMs, position, holder: held }) =>
-      `waited ${timeoutMs} ms for context ${describe(contextId)}, ${held === null ? "which is free now" : `held by ${holder(held)}`}, and reached place ${position} in its queue: wait longer, or see why it is held`,
+    message: ({ contextId, timeoutMs, position, holder: held, ...rest }) => {
+      if ("current" in rest) {
+        const state = rest.current === undefined ? "does not exist" : `is at version ${describe(rest.current.version)}`;
+        return `waited ${timeoutMs} ms for context ${describe(contextId)}, which ${state}, to satisfy the condition: wait longer, or ask who should have changed it`;
+      }
+      return `waited ${timeoutMs} ms for context ${describe(contextId)}, ${held === null ? "which is free now" : `held by ${holder(held)}`}, and reached place ${position} in its queue: wait longer, or see why it is held`;
+    },
   },
   CLOSED: {
-    meaning: "The handle has been closed.",
+    meaning: "The handle or the manager has been closed.",
     retryable: false,
     httpStatus: 503,
-    message: ({ agentId }) => `the handle of agent ${describe(agentId)} is closed: take a new one from manager.agent()`,
+    message: ({ agentId }) =>
+      agentId === undefined
+        ? "the manager is closed: make a new one"
+        : `the handle of agent ${describe(agentId)} is closed: take a new one from manager.agent()`,
+  },
+  COMPACTED: {
+    meaning: "The change log no longer has what the watcher has not read.",
+    retryable: false,
+    httpStatus: 410,
+    message: ({ after, oldest, head }) =>
+      after > head
+        ? `there is no revision ${after} yet, the last one is ${head}: go on from a revision of this manager`
+        : `changes after revision ${after} are no longer all kept, only those from ${oldest} on: watch without after to begin with how things are, with coalesce to be told the latest state when you fall behind, or keep more with changeLogLimit`,
   },
   INVALID: {
     meaning: "An argument is not what the method takes.",

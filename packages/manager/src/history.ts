@@ -1,6 +1,6 @@
 /** The versions before the present one: the entries themselves, which share what did not change. */
 
-import type { Entry } from "./entry.ts";
+import { type Entry, isAnother } from "./entry.ts";
 
 export class History {
   readonly #limit: number;
@@ -12,12 +12,13 @@ export class History {
 
   /** What a commit replaces. A deleted context takes its history with it: the next of its name is another. */
   record(found: Entry | undefined, next: Entry | undefined): void {
-    if (found === undefined || found.version === next?.version) return;
+    if (found === undefined) return;
     const { contextId } = found;
-    if (next === undefined) {
+    if (next === undefined || isAnother(found, next)) {
       this.#kept.delete(contextId);
       return;
     }
+    if (found.version === next.version) return;
     const kept = this.#kept.get(contextId);
     if (kept === undefined) {
       this.#kept.set(contextId, [found]);

@@ -2,7 +2,8 @@ import type { Item } from "./agenda.ts";
 import type { Author } from "./entry.ts";
 import { ContextError, type ErrorDetails } from "./errors.ts";
 import * as rules from "./rules.ts";
-import type { Holder, Store } from "./store.ts";
+import type { Holder } from "./handovers.ts";
+import type { Store } from "./store.ts";
 
 /** How long a lock is held. */
 export interface Term {
@@ -48,7 +49,7 @@ export class Hold implements Holder, Item {
     this.#held = contextIds;
     this.#renewUntilMs = time.leaseMs + maxHoldMs;
     this.#deadlineMs = time.leaseMs + ttlMs;
-    store.hold(this.token, this);
+    store.handovers.hold(this.token, this);
     this.#renewFrom(time.leaseMs);
     this.#checkStillHeld();
   }
@@ -77,9 +78,10 @@ export class Hold implements Holder, Item {
 
   /** Once lost, every call says so, with the reason known at the time; until then the rules decide. */
   check(): void {
+    this.store.checkOpen();
     if (this.#lost === undefined) return;
     this.#told = true;
-    throw new ContextError("LEASE_LOST", this.#lost);
+    throw this.store.refusal(new ContextError("LEASE_LOST", this.#lost));
   }
 
   renew(): void {
@@ -109,10 +111,17 @@ export class Hold implements Holder, Item {
     }
   }
 
+  /** Some of what is held is about to be deleted in the name of the lease, for certain. */
+  letGo(contextIds: readonly string[]): void {
+    this.#held = this.#held.filter((contextId) => !contextIds.includes(contextId));
+    if (this.#held.length === 0) this.#end();
+  }
+
   /** All or none: what is left of a lease over several contexts guards nothing, and is given up. */
   lost(details: ErrorDetails["LEASE_LOST"]): void {
     if (this.#lost !== undefined || !this.#held.includes(details.contextId)) return;
     this.#lost = details;
+    this.store.handovers.losses += 1;
     // The commit that took one may have taken others.
     const rest = this.#end().filter((contextId) => this.store.entries.get(contextId)?.lock?.token === this.token);
     if (rest.length > 0) this.#giveUp(rest);
@@ -162,7 +171,7 @@ export class Hold implements Holder, Item {
   #end(): readonly string[] {
     const contextIds = this.#held;
     this.#held = [];
-    this.store.unhold(this.token);
+    this.store.handovers.unhold(this.token);
     this.store.renewals.remove(this);
     return contextIds;
   }

@@ -1,7 +1,8 @@
 export type { AcquireOptions } from "./acquire.ts";
 export { Agent, type LockOptions } from "./agent.ts";
-export type { ExpectedVersion, ForceUnlockOptions, WriteOptions } from "./arguments.ts";
+export type { ExpectedVersion, ForceUnlockOptions, WatchOptions, WriteOptions } from "./arguments.ts";
 export type { BlameLine } from "./blame.ts";
+export type { Change, ChangeKind, ContextFilter } from "./changes.ts";
 export type { Clock } from "./clock.ts";
 export { type AnySharedContext, type ContextLock, SharedContext } from "./context.ts";
 export type { DeepReadonly, JsonObject, JsonValue } from "./data.ts";
@@ -23,3 +24,6 @@ export { SharedContextManager, type SharedContextManagerOptions } from "./manage
 export type { ModifyOptions } from "./modify.ts";
 export type { MergePatch, PatchOperation } from "./patch.ts";
 export type { DataIssue, SchemaOption, StandardSchema } from "./schema.ts";
+export type { ManagerStats } from "./stats.ts";
+export type { Transaction } from "./transaction.ts";
+export type { Predicate, WaitForOptions } from "./wait-for.ts";

@@ -10,13 +10,16 @@ import {
   type WriteOptions,
 } from "./arguments.ts";
 import { type SharedContext, wrap } from "./context.ts";
+import { type Author, isAnother } from "./entry.ts";
 import { describe, type DeepReadonly, type JsonObject } from "./data.ts";
 import { invalid, isContextError } from "./errors.ts";
 import type { Hold } from "./hold.ts";
 import { type Change, modify, type ModifyOptions } from "./modify.ts";
 import type { MergePatch, PatchOperation } from "./patch.ts";
 import { readPatch } from "./patch-argument.ts";
+import type { Plan } from "./plan.ts";
 import { accepted } from "./refusal.ts";
+import { type Transaction, transact } from "./transaction.ts";
 
 /** The lease on what is held. A friend of the class, not exported from the package. */
 export let leaseOn: <Data extends object>(hold: Hold) => Lease<Data>;
@@ -210,6 +213,29 @@ export class Lease<Data extends object = JsonObject> {
   }
 
   /**
+   * Runs a function that reads and writes several contexts, and commits all of it or nothing. What the lease holds
+   * is written by its token, other contexts in the name of its agent.
+   *
+   * @param run - synchronous. What it throws undoes everything.
+   * @returns what `run` returns.
+   * @throws {@link ContextError} INVALID, LEASE_LOST, and what the methods of the transaction refuse.
+   * @example
+   * ```ts
+   * lease.transact((tx) => {
+   *   tx.patch("plan", { step: 2 });
+   *   tx.delete("draft");
+   * });
+   * ```
+   */
+  transact<Result>(run: (tx: Transaction<Data>) => Result): Result {
+    this.#hold.check();
+    const { store, author, agentId } = this.#hold;
+    const holds = (contextId: string): boolean => this.#hold.contextIds.includes(contextId);
+    const authorOf = (contextId: string): Author => (holds(contextId) ? author : { agentId, token: null });
+    return transact(store, run, authorOf, (plan) => this.#hold.letGo(goneFrom(plan)));
+  }
+
+  /**
    * Extends the lease by its time to live from now, also past `maxHoldMs`.
    *
    * @throws {@link ContextError} LEASE_LOST.
@@ -238,7 +264,7 @@ export class Lease<Data extends object = JsonObject> {
   /** Releases. Throws LEASE_LOST only if no call and no signal has told of the loss before. */
   // oxlint-disable-next-line typescript/require-await -- a refusal must be a rejection here
   async [Symbol.asyncDispose](): Promise<void> {
-    if (!this.#hold.toldOfLoss) this.release();
+    if (!this.#hold.toldOfLoss && !this.#hold.store.closed) this.release();
   }
 
   /** NOT_FOUND comes first: that is for the rules to say. */
@@ -254,11 +280,18 @@ export class Lease<Data extends object = JsonObject> {
   }
 }
 
+function goneFrom(plan: Plan): string[] {
+  const gone = plan.steps.filter(
+    ({ found, next }) => found !== undefined && (next === undefined || isAnother(found, next)),
+  );
+  return gone.map(({ contextId }) => contextId);
+}
+
 /** Releases where something else went wrong first: that is what the caller should hear of, not the loss. */
 export function releaseQuietly(lease: { release(): void }): void {
   try {
     lease.release();
   } catch (error) {
-    if (!isContextError(error, "LEASE_LOST")) throw error;
+    if (!isContextError(error, "LEASE_LOST") && !isContextError(error, "CLOSED")) throw error;
   }
 }

@@ -2,24 +2,36 @@ import { admission } from "./admission.ts";
 import { type Agent, agentOn, type LockOptions } from "./agent.ts";
 import {
   checkData,
+  checkFilter,
+  checkFunction,
   checkId,
   checkOptions,
   type ExpectedVersion,
   type ForceUnlockOptions,
+  readAfter,
   readExpected,
+  readFlag,
   readForce,
   readMs,
+  readSignal,
+  readTimeout,
+  type WatchOptions,
 } from "./arguments.ts";
 import { blame, type BlameLine } from "./blame.ts";
+import type { Change, ContextFilter } from "./changes.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { type SharedContext, wrap } from "./context.ts";
 import { copyDeep, copySharing, copyShallow, type DeepReadonly, type JsonObject } from "./data.ts";
+import { Cursor } from "./cursor.ts";
 import { type ManagerDict, readManagerDict, writeManagerDict } from "./dictionary.ts";
 import { ANONYMOUS } from "./entry.ts";
+import { ContextError } from "./errors.ts";
 import { History } from "./history.ts";
 import { accepted } from "./refusal.ts";
 import type { SchemaOption } from "./schema.ts";
+import { type ManagerStats, statsOf } from "./stats.ts";
 import { Store } from "./store.ts";
+import { type Predicate, waitFor, type WaitForOptions } from "./wait-for.ts";
 
 /** Options of a manager; each has a default that is safe. */
 export interface SharedContextManagerOptions<Data extends object = JsonObject> {
@@ -35,6 +47,11 @@ export interface SharedContextManagerOptions<Data extends object = JsonObject> {
    * that a version takes the memory of what changed.
    */
   readonly historyLimit?: number;
+  /**
+   * How many changes are kept for `watch` with `after`: 0 by default, and then nothing is kept that nobody watches.
+   * Whoever watches may lag 1,024 changes in any case.
+   */
+  readonly changeLogLimit?: number;
   /** How many contexts there may be: any number by default. One more is LIMIT. */
   readonly maxContexts?: number;
   /**
@@ -66,15 +83,17 @@ export interface SharedContextManagerOptions<Data extends object = JsonObject> {
  * ```
  */
 export class SharedContextManager<Data extends object = JsonObject> {
-  readonly #store: Store;
+  #store: Store;
+  #closed = false;
 
   constructor(options: SharedContextManagerOptions<Data> = {}) {
     checkOptions(options);
     const { isolation = "deep", clock = systemClock, historyLimit = 0, schema } = options;
-    const { maxContexts = Infinity, maxDataBytes = Infinity } = options;
+    const { changeLogLimit = 0, maxContexts = Infinity, maxDataBytes = Infinity } = options;
     const history = historyLimit === 0 ? undefined : new History(historyLimit);
     const copy = isolation === "shallow" ? copyShallow : history === undefined ? copyDeep : copySharing;
-    this.#store = new Store(clock, admission(copy, { maxDataBytes, schema }), maxContexts, history);
+    const limits = admission(copy, { maxDataBytes, schema });
+    this.#store = new Store({ clock, admission: limits, maxContexts, changeLogLimit, history });
   }
 
   /**
@@ -237,6 +256,96 @@ export class SharedContextManager<Data extends object = JsonObject> {
   }
 
   /**
+   * What happens, as an async iterator over the change log: first how things are (`kind: "current"`), then every
+   * change, in order, none twice and none missed, those of one transaction together. With `after`, every change past
+   * that revision instead. Leaving the loop ends it.
+   *
+   * @param filter - a context id, or `{ prefix }` of ids; without it, all contexts.
+   * @returns an iterator that rejects with COMPACTED when what it has not read is kept no more; with the reason of
+   *   the signal; and that ends when the manager is closed.
+   * @throws {@link ContextError} INVALID.
+   * @example
+   * ```ts
+   * for await (const { kind, context } of manager.watch("plan")) {
+   *   console.log(kind, context?.version);
+   *   if (context?.data.approved) break;
+   * }
+   * ```
+   */
+  watch(filter?: ContextFilter, options?: WatchOptions): AsyncIterableIterator<Change<Data>, undefined> {
+    checkFilter(filter);
+    const after = readAfter(options);
+    const coalesce = readFlag(options, "coalesce");
+    return new Cursor<Data>(this.#store.feed, { filter, after, coalesce, signal: readSignal(options) });
+  }
+
+  /**
+   * Calls `listener` with every change, when it has been committed and before the call that made it returns. What a
+   * listener throws is reported as the platform reports it, and disturbs nobody. A listener may write: everybody
+   * hears of that after the change at hand.
+   *
+   * @param filter - a context id, or `{ prefix }` of ids; `undefined` for all contexts.
+   * @returns the unsubscription. Calling it twice does no harm.
+   * @throws {@link ContextError} INVALID.
+   * @example
+   * ```ts
+   * const unsubscribe = manager.subscribe({ prefix: "task-" }, ({ kind, contextId }) => console.log(kind, contextId));
+   * ```
+   */
+  subscribe(filter: ContextFilter | undefined, listener: (change: Change<Data>) => void): () => void {
+    checkFilter(filter);
+    checkFunction("listener", listener);
+    return this.#store.feed.subscribe(filter, listener);
+  }
+
+  /**
+   * The context as soon as `predicate` holds of it: as it is now, or after the first change that makes it so. It need
+   * not exist yet.
+   *
+   * @param predicate - called with each snapshot; what it throws rejects.
+   * @throws {@link ContextError} INVALID, TIMEOUT with the last snapshot as `current`, CLOSED; or the reason of the
+   *   signal.
+   * @example
+   * ```ts
+   * const plan = await manager.waitFor("plan", ({ data }) => data.approved, { timeoutMs: 60_000 });
+   * ```
+   */
+  async waitFor(contextId: string, predicate: Predicate<Data>, options?: WaitForOptions): Promise<SharedContext<Data>> {
+    checkId("contextId", contextId);
+    checkFunction("predicate", predicate);
+    return waitFor(this.#store, contextId, predicate, readTimeout(options), readSignal(options));
+  }
+
+  /**
+   * What has been going on: counted since the manager was made, and as it is now.
+   *
+   * @example
+   * ```ts
+   * const { writes, conflicts } = manager.stats();
+   * console.log(`${conflicts} conflicts in ${writes} writes`);
+   * ```
+   */
+  stats(): ManagerStats {
+    return statsOf(this.#store);
+  }
+
+  /**
+   * Ends all watching and waiting, and takes no command any more: any other call afterwards is CLOSED, and so it is
+   * for its agents and leases. Closing twice does no harm.
+   *
+   * @example
+   * ```ts
+   * manager.close();
+   * ```
+   */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#store.close();
+    this.#store = CLOSED_STORE;
+  }
+
+  /**
    * A handle that acts in the name of an agent: the owner of a lock writes through it, and it can wait for locks.
    *
    * @throws {@link ContextError} INVALID.
@@ -336,7 +445,14 @@ export class SharedContextManager<Data extends object = JsonObject> {
     const store = manager.#store;
     const { entries, revision } = readManagerDict(dict, store.time(undefined, true), store.admission.copy);
     for (const [contextId, entry] of entries) store.entries.set(contextId, entry);
-    store.head = revision;
+    store.feed.startAt(revision);
     return manager;
   }
 }
+
+/** Stands in for the store of a closed manager: so an open one need not ask at every call. */
+const CLOSED_STORE = new Proxy({} as Store, {
+  get() {
+    throw new ContextError("CLOSED", {});
+  },
+});

@@ -7,7 +7,7 @@
  */
 
 import { escapeToken, hasSameElements, isPlainObject, setOwn } from "./data.ts";
-import { idOf, placesById } from "./elements.ts";
+import { areNamed, idOf, placesById } from "./elements.ts";
 import { isEqual, valueAt } from "./equal.ts";
 
 /** What two sides made of the same value; `undefined` where there is nothing. */
@@ -34,11 +34,12 @@ export function merge(base: unknown, yours: unknown, theirs: unknown, path: stri
     return mergeObjects(base ?? {}, yours, theirs, path, overlaps);
   }
   if (Array.isArray(yours) && Array.isArray(theirs) && (base === undefined || Array.isArray(base))) {
-    if (base !== undefined && areAligned(base, yours) && areAligned(base, theirs) && placesById(base) !== undefined) {
+    if (base !== undefined && areAligned(base, yours) && areAligned(base, theirs) && areNamed(base)) {
       return mergeAligned(base, yours, theirs, path, overlaps);
     }
     const sides = keyed(base ?? [], yours, theirs);
-    if (sides !== undefined) return mergeElements(sides, path, overlaps);
+    const merged = sides && mergeElements(sides, path, overlaps);
+    if (merged !== undefined) return merged;
   }
   if (isEqual(base, theirs)) return yours;
   if (isEqual(base, yours) || isEqual(yours, theirs)) return theirs;
@@ -124,7 +125,10 @@ function elementOf({ elements, places }: Side, id: string): unknown {
   return place === undefined ? undefined : elements[place];
 }
 
-function mergeElements({ base, yours, theirs }: Sides, path: string, overlaps: Overlap[]): List {
+/** `undefined` when both have moved what they share, and differently: then the array itself is the overlap. */
+function mergeElements({ base, yours, theirs }: Sides, path: string, overlaps: Overlap[]): List | undefined {
+  const order = mergeOrders(base, yours, theirs);
+  if (order === undefined) return undefined;
   const merged = new Map<string, unknown>();
   const mergeElement = (id: string): void => {
     const [inYours, inTheirs] = [elementOf(yours, id), elementOf(theirs, id)];
@@ -137,11 +141,6 @@ function mergeElements({ base, yours, theirs }: Sides, path: string, overlaps: O
   for (const id of theirs.places.keys()) mergeElement(id);
   for (const id of yours.places.keys()) if (!theirs.places.has(id)) mergeElement(id);
 
-  const order = mergeOrders(base, yours, theirs);
-  if (order === undefined) {
-    overlaps.push({ path, base: base.elements, yours: yours.elements, theirs: theirs.elements });
-    return theirs.elements;
-  }
   const elements = order.filter((id) => merged.has(id)).map((id) => merged.get(id));
   return shared(elements, yours.elements, theirs.elements);
 }

@@ -78,7 +78,9 @@ export function merged(yours: object, base: Version, present: Version, failed: r
   const overlaps: Overlap[] = [];
   const data = merge(base.data, yours, present.data, "", overlaps) as object;
   // A test on what the patch also changes tells the same story twice.
-  const all = [...overlaps, ...failed.filter(({ path }) => !overlaps.some((overlap) => overlap.path === path))];
+  const isTold = ({ path }: Overlap): boolean =>
+    overlaps.some((overlap) => path === overlap.path || path.startsWith(`${overlap.path}/`));
+  const all = [...overlaps, ...failed.filter((overlap) => !isTold(overlap))];
   return all.length === 0 ? { data, chains: present.chains } : { overlaps: sorted(all) };
 }
 
@@ -103,8 +105,8 @@ function mergePatch(target: unknown, patch: unknown): unknown {
 interface Placed {
   readonly step: Step;
   readonly place: Place;
-  /** It may be done last, on whatever the others have made of its number or array. */
-  commutes: boolean;
+  /** It adds to what is there, and no other step of the patch says what that is. */
+  adds: boolean;
 }
 
 function applySteps(steps: readonly Step[], base: Version, present: Version): Edited {
@@ -123,28 +125,31 @@ function applySteps(steps: readonly Step[], base: Version, present: Version): Ed
       continue;
     }
     const misfit = misfitOf(step, place);
-    if (misfit !== undefined) return { misfit };
+    if (misfit !== undefined) return failed.length > 0 ? { overlaps: sorted(failed) } : { misfit };
     draft.apply(step, place);
-    const commutes = (step.op === "increment" || step.op === "append") && !place.byIndex;
-    if (!commutes || touched.isNear(place.tokens)) touched.add(place.tokens);
+    const adds = step.op === "increment" || step.op === "append";
+    if (!adds || touched.isNear(place.tokens)) touched.add(place.tokens);
     changed.add(place.tokens);
-    placed.push({ step, place, commutes });
+    placed.push({ step, place, adds });
   }
-  for (const one of placed) one.commutes &&= !touched.isNear(one.place.tokens);
-  const commuting = placed.filter(({ commutes }) => commutes);
+  for (const one of placed) one.adds &&= !touched.isNear(one.place.tokens);
+  const adding = placed.filter(({ adds }) => adds);
+  // In an array that is one value nothing commutes: its elements may not be the same ones any more.
+  const commuting = adding.filter(({ place }) => !place.byIndex);
   if (base.data === present.data) {
     return failed.length > 0 ? { overlaps: sorted(failed) } : withChains(draft.root, commuting, present);
   }
 
   const fixed = commuting.length === 0 ? draft : new Draft(base.data);
-  if (fixed !== draft) for (const { step, place, commutes } of placed) if (!commutes) fixed.apply(step, place);
-  failed.push(...strangersTo(commuting, base, present, draft.root));
+  if (fixed !== draft) for (const one of placed) if (!commuting.includes(one)) fixed.apply(one.step, one.place);
+  failed.push(...strangersTo(adding, base, present, draft.root));
   const result = merged(fixed.root, base, present, failed);
   if (commuting.length === 0 || !("data" in result)) return result;
   const last = new Draft(result.data);
   for (const { step, place } of commuting) {
     const inPresent = locate(last.root, place.tokens);
-    if (step.op !== "append" || !hasEqualElement(inPresent.value, step.value)) last.apply(step, inPresent);
+    // The same element appended by two is there once.
+    if (step.op !== "append" || !hasIdOf(inPresent.value, step.value)) last.apply(step, inPresent);
   }
   return withChains(last.root, commuting, present);
 }
@@ -175,7 +180,10 @@ function misfitOf({ op, path, value }: Step, place: Place): Misfit | undefined {
     case "remove":
       return path.length > 0 ? undefined : misfit("a path to a part of the data; delete removes all of it", "");
     case "append":
-      return Array.isArray(place.value) ? undefined : misfit("an array to append to", place.value);
+      if (!Array.isArray(place.value)) return misfit("an array to append to", place.value);
+      return hasIdOf(place.value, value)
+        ? misfit("an element whose id is not in the array yet; set replaces one", value)
+        : undefined;
     default:
       return typeof place.value === "number" ? undefined : misfit("a number to increment", place.value);
   }
@@ -185,18 +193,19 @@ function misfitOf({ op, path, value }: Step, place: Place): Misfit | undefined {
  * The steps that do not commute with what others have done in their place: an increment where the number was
  * set, an append where the array has changed in another way than by appending.
  */
-function strangersTo(commuting: readonly Placed[], base: Version, present: Version, draft: object): Overlap[] {
+function strangersTo(adding: readonly Placed[], base: Version, present: Version, draft: object): Overlap[] {
   const overlaps = new Map<string, Overlap>();
-  for (const { step, place } of commuting) {
+  for (const { step, place } of adding) {
     const path = formatPath(place.tokens);
     if (overlaps.has(path)) continue;
     const inBase = locate(base.data, place.tokens).value;
     const theirs = locate(present.data, place.tokens).value;
     const fits =
-      inBase === theirs ||
-      (step.op === "append"
-        ? takesAppended(inBase, theirs, step.value)
-        : chainHolds(path, base.version, inBase, theirs, present.chains));
+      isEqual(inBase, theirs) ||
+      (!place.byIndex &&
+        (step.op === "append"
+          ? takesAppended(inBase, theirs, step.value)
+          : chainHolds(path, base.version, inBase, theirs, present.chains)));
     if (!fits) overlaps.set(path, { path, base: inBase, yours: locate(draft, place.tokens).value, theirs });
   }
   return [...overlaps.values()];
@@ -213,8 +222,8 @@ function takesAppended(base: unknown, theirs: unknown, value: unknown): boolean 
   return base.length <= theirs.length && isEqual(base, theirs.slice(0, base.length));
 }
 
-/** The same element appended twice is there once, if it has an `id`. */
-function hasEqualElement(elements: unknown, value: unknown): boolean {
+/** Whether an array of elements with an `id` each has one with this `id`. */
+function hasIdOf(elements: unknown, value: unknown): boolean {
   const id = idOf(value);
   if (id === undefined || !Array.isArray(elements)) return false;
   return placesById(elements)?.has(id) ?? false;

@@ -76,8 +76,16 @@ export class Queues {
     return waiters;
   }
 
-  waitersOf(agentId: string): Waiter[] {
-    return [...(this.#waitersOf.get(agentId) ?? [])];
+  /** Those of an agent, or of all. */
+  waitersOf(agentId: string | undefined): Waiter[] {
+    return [...(agentId === undefined ? this.#tickets.keys() : (this.#waitersOf.get(agentId) ?? []))];
+  }
+
+  get lengths(): { contextId: string; waiting: number }[] {
+    return Array.from(this.#queues.keys(), (contextId) => ({
+      contextId,
+      waiting: this.waitersFor(contextId).length,
+    }));
   }
 
   join(waiter: Waiter, holderOf: HolderOf): void {

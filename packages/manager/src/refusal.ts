@@ -8,5 +8,5 @@ import { Rejection } from "./rejection.ts";
 export function accepted<Result>(outcome: Result | Rejection): Result {
   if (!(outcome instanceof Rejection)) return outcome;
   const { code, details } = outcome;
-  throw new ContextError(code, "current" in details ? { ...details, current: wrap(details.current) } : details);
+  throw new ContextError(code, "writers" in details ? { ...details, current: wrap(details.current) } : details);
 }

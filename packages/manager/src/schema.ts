@@ -40,12 +40,15 @@ export function isSchema(value: unknown): value is StandardSchema {
   return typeof standard?.validate === "function";
 }
 
-/** What a schema makes of data, or what it says against it. */
-export function validate(schema: StandardSchema, data: object): { value: unknown } | { issues: DataIssue[] } {
+/** What a schema makes of data, or what it says against it; `undefined` from one that only promises to. */
+export function validate(
+  schema: StandardSchema,
+  data: object,
+): { value: unknown } | { issues: DataIssue[] } | undefined {
   const result = schema["~standard"].validate(data);
   if ("then" in result) {
     result.then(undefined, () => undefined); // nobody else will hear of it
-    return { issues: [{ path: "", message: "a synchronous schema; this one gave a promise" }] };
+    return undefined;
   }
   if (result.issues === undefined) return { value: result.value };
   return { issues: result.issues.map(({ message, path = [] }) => ({ path: pointerTo(path), message })) };

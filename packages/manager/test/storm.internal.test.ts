@@ -7,7 +7,7 @@ import fc from "fast-check";
 import { type Agent, isContextError, type Lease, SharedContextManager } from "shared-context-manager";
 import { describe, expect, it, vi } from "vitest";
 import type { Wait, Waiter } from "../src/queues.ts";
-import { Store } from "../src/store.ts";
+import { Handovers } from "../src/handovers.ts";
 import { type ManualClock, manualClock, settled } from "./support.ts";
 
 interface Counter {
@@ -172,8 +172,8 @@ describe("a storm of agents", () => {
   }, 60_000);
 
   it.each<[string, () => unknown]>([
-    ["nobody is woken", () => vi.spyOn(Store.prototype, "settle").mockImplementation(() => undefined)],
-    ["every wait is called a deadlock", () => vi.spyOn(Store.prototype, "cycle").mockImplementation(wrongCycle)],
+    ["nobody is woken", () => vi.spyOn(Handovers.prototype, "settle").mockImplementation(() => undefined)],
+    ["every wait is called a deadlock", () => vi.spyOn(Handovers.prototype, "cycle").mockImplementation(wrongCycle)],
   ])(
     "would be caught if %s",
     async (_name, mutate) => {

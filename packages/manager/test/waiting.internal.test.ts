@@ -6,7 +6,7 @@
 import { type Agent, isContextError, type Lease, SharedContextManager } from "shared-context-manager";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { Queues } from "../src/queues.ts";
-import { Store } from "../src/store.ts";
+import { Handovers } from "../src/handovers.ts";
 import { manualClock, settled } from "./support.ts";
 
 const AGENTS = ["ann", "bob", "cyd"];
@@ -183,9 +183,12 @@ describe("waiting, at the nearest states of three agents and two contexts", () =
   }, 60_000);
 
   it.each<[string, () => unknown]>([
-    ["nobody is woken", () => vi.spyOn(Store.prototype, "settle").mockImplementation(() => undefined)],
+    ["nobody is woken", () => vi.spyOn(Handovers.prototype, "settle").mockImplementation(() => undefined)],
     ["one queue is enough", () => vi.spyOn(Queues.prototype, "isFirstEverywhere").mockReturnValue(true)],
-    ["a newcomer may take what others wait for", () => vi.spyOn(Store.prototype, "isAwaited").mockReturnValue(false)],
+    [
+      "a newcomer may take what others wait for",
+      () => vi.spyOn(Handovers.prototype, "isAwaited").mockReturnValue(false),
+    ],
   ])(
     "would be caught if %s",
     async (_name, mutate) => {

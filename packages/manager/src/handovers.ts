@@ -1,0 +1,198 @@
+/**
+ * What becomes of locks: who waits for them, who is to hear that one is gone, and how a lock that is free, or
+ * lapses, passes to whoever is first in line.
+ */
+
+import type { Agenda, Item } from "./agenda.ts";
+import type { Clock } from "./clock.ts";
+import { type Entry, hasLapsed, holding, isAnother, type Lock } from "./entry.ts";
+import { ContextError, type ErrorDetails } from "./errors.ts";
+import { Queues, type Waiter } from "./queues.ts";
+
+/** Whoever must hear that a lock with its token is gone. */
+export interface Holder {
+  lost(details: ErrorDetails["LEASE_LOST"]): void;
+}
+
+/** A waiter and what becomes of it: exactly one of the two is called, once. */
+export interface Waiting extends Waiter {
+  /** Its turn has come: takes the locks. */
+  grant(): void;
+  fail(error: unknown): void;
+}
+
+export class Handovers {
+  readonly #entries: ReadonlyMap<string, Entry>;
+  readonly #clock: Clock;
+  /** When waits time out and locks that somebody waits for lapse. */
+  readonly #deadlines: Agenda;
+  readonly #queues = new Queues();
+  /** By token. Never empty: V8 shrinks a map that becomes empty, which costs more than a whole lease. */
+  readonly #holders = new Map<number, Holder | undefined>([[0, undefined]]);
+  /** For each context with a queue and a lock that can lapse: when it is to be handed over. */
+  readonly #lapses = new Map<string, Lapse>();
+  /** How many have ever waited, and how many leases have been lost. */
+  waits = 0;
+  losses = 0;
+
+  constructor(entries: ReadonlyMap<string, Entry>, clock: Clock, deadlines: Agenda) {
+    this.#entries = entries;
+    this.#clock = clock;
+    this.#deadlines = deadlines;
+  }
+
+  /** Whether a commit can mean anything to anybody. */
+  get isBusy(): boolean {
+    return this.#queues.size > 0 || this.#holders.size > 1;
+  }
+
+  /** The agent that a context is held by; `null` when nobody holds it, or when its lock may be taken over. */
+  holderOf = (contextId: string): string | null => {
+    const lock = this.#entries.get(contextId)?.lock ?? null;
+    return lock === null || hasLapsed(lock, this.#clock.leaseMs()) ? null : lock.owner;
+  };
+
+  /** Whether somebody waits for a context: then nobody else may take its lock out of turn. */
+  isAwaited(contextId: string): boolean {
+    return this.#queues.size > 0 && this.#queues.has(contextId);
+  }
+
+  cycle(waiter: Waiter): ErrorDetails["DEADLOCK"]["cycle"] | undefined {
+    return this.#queues.cycle(waiter.agentId, waiter.contextIds, this.holderOf);
+  }
+
+  wait(waiter: Waiting): void {
+    this.waits += 1;
+    this.#queues.join(waiter, (contextId) => this.#entries.get(contextId)?.lock?.owner ?? null);
+    for (const contextId of waiter.contextIds) this.#watchLapse(contextId);
+  }
+
+  /** Takes a waiter out of its queues; those behind it may have their turn now. */
+  leave(waiter: Waiter): void {
+    this.#queues.leave(waiter);
+    for (const contextId of waiter.contextIds) this.settle(contextId);
+  }
+
+  /** Why a waiter still waits: the first of its contexts that is held, or else in whose queue it is not first. */
+  obstacle(waiter: Waiter): Omit<ErrorDetails["TIMEOUT"], "timeoutMs"> {
+    const { contextIds } = waiter;
+    const contextId =
+      contextIds.find((id) => this.holderOf(id) !== null) ??
+      contextIds.find((id) => this.#queues.first(id) !== waiter) ??
+      contextIds[0] ??
+      "";
+    const lock = this.#entries.get(contextId)?.lock ?? null;
+    return {
+      contextId,
+      position: this.#queues.position(waiter, contextId),
+      holder: lock === null ? null : holding(lock),
+    };
+  }
+
+  /** Who is to hear when the lock with this token is gone. */
+  hold(token: number, holder: Holder): void {
+    this.#holders.set(token, holder);
+  }
+
+  /** The holder gives its lock up, or has heard. */
+  unhold(token: number): void {
+    this.#holders.delete(token);
+  }
+
+  /** Takes all the waiters of an agent out of their queues, or all waiters. */
+  dismiss(agentId: string | undefined, error: ContextError): void {
+    this.#expel(this.#queues.waitersOf(agentId), error);
+  }
+
+  /** How many wait for each context that is waited for. */
+  get queues(): { contextId: string; waiting: number }[] {
+    return this.#queues.lengths;
+  }
+
+  /** Gives a context to the first in its queue, if it is free and the waiter's turn has come everywhere. */
+  settle(contextId: string): void {
+    const entry = this.#entries.get(contextId);
+    if (entry === undefined) return;
+    this.#queues.pass(contextId, entry.lock?.owner ?? null);
+    const waiter = this.#queues.first(contextId) as Waiting | undefined;
+    if (waiter !== undefined && this.#queues.isFirstEverywhere(waiter) && this.#allFree(waiter)) {
+      this.#queues.leave(waiter);
+      waiter.grant();
+      // Its other queues move up too; their heads cannot be granted before the lock just taken is free again.
+    }
+    this.#watchLapse(contextId);
+  }
+
+  /** Tells the waiters for a context, and the holder of its lock, what a commit means for them. */
+  moved(before: Entry | undefined, next: Entry | undefined, reason?: string): void {
+    if (before === undefined) return;
+    const { contextId, lock } = before;
+    if (this.#queues.size > 0) {
+      if (next !== undefined && !isAnother(before, next)) this.settle(contextId);
+      else this.#expel(this.#queues.waitersFor(contextId), new ContextError("NOT_FOUND", { contextId }));
+    }
+    if (lock === null || lock.token === next?.lock?.token) return;
+    this.#holders.get(lock.token)?.lost({
+      contextId,
+      token: lock.token,
+      owner: this.#entries.get(contextId)?.lock?.owner ?? null,
+      reason: reason ?? lossReason(before, lock, next, this.#clock.leaseMs()),
+    });
+  }
+
+  /** Out with all of them before anybody moves up, or one could be granted on the way out of another. */
+  #expel(waiters: readonly Waiter[], error: ContextError): void {
+    for (const waiter of waiters) this.#queues.leave(waiter);
+    for (const waiter of waiters) (waiter as Waiting).fail(error);
+    for (const { contextIds } of waiters) for (const contextId of contextIds) this.settle(contextId);
+  }
+
+  #allFree({ contextIds }: Waiter): boolean {
+    return contextIds.every((contextId) => this.holderOf(contextId) === null);
+  }
+
+  /** A lock that lapses hands over to the first waiter without anybody calling anything. */
+  #watchLapse(contextId: string): void {
+    if (this.#lapses.size === 0 && this.#queues.size === 0) return;
+    const lock = this.#queues.has(contextId) ? (this.#entries.get(contextId)?.lock ?? null) : null;
+    const lapse = this.#lapses.get(contextId);
+    // One that has lapsed already is settled by the waiter that gets the last of its other contexts.
+    if (lock === null || lock.deadlineMs === null || hasLapsed(lock, this.#clock.leaseMs())) {
+      if (lapse !== undefined) this.#deadlines.remove(lapse);
+      this.#lapses.delete(contextId);
+    } else if (lapse === undefined) {
+      const added = new Lapse(this, contextId, lock.deadlineMs);
+      this.#lapses.set(contextId, added);
+      this.#deadlines.add(added);
+    } else {
+      lapse.atMs = lock.deadlineMs;
+      this.#deadlines.add(lapse);
+    }
+  }
+}
+
+/** The moment at which a lock that somebody waits for lapses. */
+class Lapse implements Item {
+  readonly #handovers: Handovers;
+  readonly #contextId: string;
+  readonly slackMs = 0;
+  atMs: number;
+  previous: Item | undefined = undefined;
+  next: Item | undefined = undefined;
+
+  constructor(handovers: Handovers, contextId: string, atMs: number) {
+    this.#handovers = handovers;
+    this.#contextId = contextId;
+    this.atMs = atMs;
+  }
+
+  due(): void {
+    this.#handovers.settle(this.#contextId);
+  }
+}
+
+function lossReason(before: Entry, lock: Lock, next: Entry | undefined, leaseMs: number): string {
+  if (next === undefined || isAnother(before, next)) return "the context was deleted";
+  if (!hasLapsed(lock, leaseMs)) return "the lock was cleared";
+  return next.lock === null ? "it had lapsed when another agent wrote" : "it lapsed and was taken over";
+}

@@ -1,0 +1,46 @@
+import type { Act } from "./changes.ts";
+import type { Entry } from "./entry.ts";
+
+/** What a plan has found of one context, and what it leaves. Where both are the same, it has only read. */
+export interface Step {
+  readonly contextId: string;
+  readonly found: Entry | undefined;
+  readonly next: Entry | undefined;
+  readonly act: Act | undefined;
+}
+
+/**
+ * What rules make of several contexts, to be committed as one: all of it, under one revision, or nothing. What it
+ * has only read is checked too, or two plans could each write what the other has read (write skew).
+ */
+export class Plan {
+  readonly #load: (contextId: string) => Entry | undefined;
+  readonly #steps = new Map<string, Step>();
+  /** How many contexts more there will be. */
+  growth = 0;
+
+  constructor(load: (contextId: string) => Entry | undefined) {
+    this.#load = load;
+  }
+
+  /** In the order in which it came upon them. */
+  get steps(): Step[] {
+    return [...this.#steps.values()];
+  }
+
+  /** A context as this plan leaves it so far. */
+  read(contextId: string): Entry | undefined {
+    const step = this.#steps.get(contextId);
+    if (step !== undefined) return step.next;
+    const found = this.#load(contextId);
+    this.#steps.set(contextId, { contextId, found, next: found, act: undefined });
+    return found;
+  }
+
+  write(contextId: string, next: Entry | undefined, act?: Act): void {
+    const before = this.read(contextId);
+    const found = this.#steps.get(contextId)?.found;
+    this.growth += Number(next !== undefined) - Number(before !== undefined);
+    this.#steps.set(contextId, { contextId, found, next, act });
+  }
+}

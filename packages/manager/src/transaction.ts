@@ -1,0 +1,207 @@
+import {
+  checkData,
+  checkFunction,
+  checkId,
+  type ExpectedVersion,
+  readBase,
+  readExpected,
+  readNote,
+  type WriteOptions,
+} from "./arguments.ts";
+import { type SharedContext, wrap } from "./context.ts";
+import type { DeepReadonly, JsonObject } from "./data.ts";
+import type { Author, Entry } from "./entry.ts";
+import { invalid } from "./errors.ts";
+import type { MergePatch, PatchOperation } from "./patch.ts";
+import { readPatch } from "./patch-argument.ts";
+import type { Plan } from "./plan.ts";
+import type { Rejection } from "./rejection.ts";
+import * as rules from "./rules.ts";
+import type { Store } from "./store.ts";
+
+/** By what right a transaction writes a context. */
+type AuthorOf = (contextId: string) => Author;
+
+/**
+ * Runs a function that reads and writes several contexts, and commits all of it or nothing.
+ *
+ * @param finish - what is to be done with the plan before it is committed.
+ */
+export function transact<Data extends object, Result>(
+  store: Store,
+  run: (tx: Transaction<Data>) => Result,
+  authorOf: AuthorOf,
+  finish?: (plan: Plan) => void,
+): Result {
+  checkFunction("run", run);
+  return store.transact((plan) => {
+    const { tx, end } = openTransaction<Data>(store, plan, authorOf);
+    try {
+      const result = run(tx);
+      if (isPromise(result)) {
+        result.then(undefined, () => undefined); // what it comes to is nobody's business any more
+        throw store.refusal(invalid("run", "", "a synchronous function; think before, then transact", "a promise"));
+      }
+      finish?.(plan);
+      return result;
+    } finally {
+      end();
+    }
+  });
+}
+
+function isPromise(value: unknown): value is PromiseLike<unknown> {
+  return typeof (value as { then?: unknown } | null | undefined)?.then === "function";
+}
+
+/** A friend of the class, not exported from the package. */
+let openTransaction: <Data extends object>(
+  store: Store,
+  plan: Plan,
+  authorOf: AuthorOf,
+) => { tx: Transaction<Data>; end: () => void };
+
+/**
+ * Several contexts, read and written as one. What it returns is how things will be if the transaction is
+ * committed; until then nobody else sees it, and its snapshots have no revision.
+ *
+ * @example
+ * ```ts
+ * planner.transact((tx) => {
+ *   const from = tx.get("ann");
+ *   const to = tx.get("bob");
+ *   if (from === undefined || to === undefined || from.data.credits < 10) return false;
+ *   tx.update("ann", { ...from.data, credits: from.data.credits - 10 });
+ *   tx.update("bob", { ...to.data, credits: to.data.credits + 10 });
+ *   return true;
+ * });
+ * ```
+ */
+export class Transaction<Data extends object = JsonObject> {
+  readonly #store: Store;
+  readonly #plan: Plan;
+  readonly #authorOf: AuthorOf;
+  #over = false;
+
+  private constructor(store: Store, plan: Plan, authorOf: AuthorOf) {
+    this.#store = store;
+    this.#plan = plan;
+    this.#authorOf = authorOf;
+  }
+
+  static {
+    openTransaction = <Data extends object>(store: Store, plan: Plan, authorOf: AuthorOf) => {
+      const tx = new Transaction<Data>(store, plan, authorOf);
+      const end = (): void => {
+        tx.#over = true;
+      };
+      return { tx, end };
+    };
+  }
+
+  /**
+   * The context as this transaction leaves it so far, or `undefined`.
+   *
+   * @throws {@link ContextError} INVALID.
+   */
+  get(contextId: string): SharedContext<Data> | undefined {
+    this.#check(contextId);
+    const entry = this.#plan.read(contextId);
+    return entry && wrap<Data>(entry);
+  }
+
+  /**
+   * Creates a context.
+   *
+   * @throws {@link ContextError} INVALID, EXISTS, TOO_LARGE, LIMIT.
+   */
+  create(contextId: string, initialData: DeepReadonly<Data>, options?: WriteOptions): SharedContext<Data> {
+    this.#check(contextId);
+    checkData("initialData", initialData);
+    const { admission, entries, room } = this.#store;
+    const command = { contextId, data: initialData, author: this.#authorOf(contextId), note: readNote(options) };
+    return this.#write(contextId, (found) => {
+      const { maxContexts } = room;
+      const contexts = entries.size + this.#plan.growth;
+      return rules.create(found, command, this.#store.time(found), admission, { contexts, maxContexts });
+    });
+  }
+
+  /**
+   * Replaces the data of a context.
+   *
+   * @param expected - a version that it must be at; without it, whatever the transaction has read.
+   * @throws {@link ContextError} INVALID, NOT_FOUND, LEASE_LOST, LOCKED, CONFLICT, TOO_LARGE.
+   */
+  update(
+    contextId: string,
+    data: DeepReadonly<Data>,
+    expected?: ExpectedVersion,
+    options?: WriteOptions,
+  ): SharedContext<Data> {
+    this.#check(contextId);
+    checkData("data", data);
+    const read = expected === undefined ? undefined : readExpected(contextId, expected);
+    const command = { contextId, data, author: this.#authorOf(contextId), note: readNote(options) };
+    return this.#write(contextId, (found) => {
+      const present = { version: found?.version ?? "", incarnation: undefined };
+      const whole = { ...command, expected: read ?? present };
+      return rules.update(found, whole, this.#store.time(found), this.#store.admission);
+    });
+  }
+
+  /**
+   * Changes only what the patch names, as `agent.patch` does.
+   *
+   * @throws {@link ContextError} INVALID, NOT_FOUND, LEASE_LOST, LOCKED, CONFLICT with `conflicts` by path, TOO_LARGE.
+   */
+  patch(
+    contextId: string,
+    patch: MergePatch<Data> | readonly PatchOperation[],
+    expected?: ExpectedVersion,
+    options?: WriteOptions,
+  ): SharedContext<Data> {
+    this.#check(contextId);
+    const { admission, history } = this.#store;
+    const edit = readPatch(patch, admission.copy);
+    const read = expected === undefined ? undefined : readExpected(contextId, expected);
+    const author = this.#authorOf(contextId);
+    const command = { contextId, edit, expected: read, read: readBase(expected), author, note: readNote(options) };
+    return this.#write(contextId, (found) => {
+      const kept = history?.of(contextId) ?? [];
+      return rules.edit(found, command, this.#store.time(found), admission, kept);
+    });
+  }
+
+  /**
+   * Deletes a context, unless another agent has locked it.
+   *
+   * @returns whether it existed.
+   * @throws {@link ContextError} INVALID, LEASE_LOST, LOCKED, CONFLICT.
+   */
+  delete(contextId: string, expected?: ExpectedVersion, options?: WriteOptions): boolean {
+    this.#check(contextId);
+    const read = expected === undefined ? undefined : readExpected(contextId, expected);
+    const author = this.#authorOf(contextId);
+    const note = readNote(options);
+    const found = this.#plan.read(contextId);
+    const outcome = rules.remove(found, { contextId, expected: read, author, note }, this.#store.time(found));
+    this.#plan.write(contextId, this.#store.accept(outcome), { agentId: author.agentId, note });
+    return found !== undefined;
+  }
+
+  /** Copying the caller's data can run the caller's code, which can use this transaction: then the rule runs again. */
+  #write(contextId: string, rule: (found: Entry | undefined) => Entry | Rejection): SharedContext<Data> {
+    const found = this.#plan.read(contextId);
+    const next = rule(found);
+    if (this.#plan.read(contextId) !== found) return this.#write(contextId, rule);
+    const entry = this.#store.accept(next);
+    this.#plan.write(contextId, entry);
+    return wrap<Data>(entry);
+  }
+
+  #check(contextId: string): void {
+    if (this.#over) throw invalid("tx", "", "a transaction whose function is running", "one that is over");
+    checkId("contextId", contextId);
+  }
+}
