@@ -1,19 +1,14 @@
 import { acquire, type AcquireOptions } from "./acquire.ts";
 import {
-  checkData,
   checkId,
-  checkSnapshot,
-  checkVersion,
   type ExpectedVersion,
-  readBase,
   readContextIds,
-  readExpected,
   readMs,
-  readNote,
   readSignal,
   readTimeout,
   type WriteOptions,
 } from "./arguments.ts";
+import { createCommand, mergeCommand, patchCommand, removeCommand, restoreCommand, updateCommand } from "./commands.ts";
 import { type SharedContext, wrap } from "./context.ts";
 import type { DeepReadonly, JsonObject } from "./data.ts";
 import type { Author } from "./entry.ts";
@@ -21,7 +16,6 @@ import { ContextError } from "./errors.ts";
 import { type Lease, releaseQuietly } from "./leases.ts";
 import { type Change, modify, type ModifyOptions } from "./modify.ts";
 import type { MergePatch, PatchOperation } from "./patch.ts";
-import { readPatch } from "./patch-argument.ts";
 import { accepted } from "./refusal.ts";
 import type { Store } from "./store.ts";
 import { type Transaction, transact } from "./transaction.ts";
@@ -78,10 +72,7 @@ export class Agent<Data extends object = JsonObject> {
    */
   create(contextId: string, initialData: DeepReadonly<Data>, options?: WriteOptions): SharedContext<Data> {
     this.#checkOpen();
-    checkId("contextId", contextId);
-    checkData("initialData", initialData);
-    const command = { contextId, data: initialData, author: this.#author, note: readNote(options) };
-    return wrap(accepted(this.#store.create(command)));
+    return wrap(accepted(this.#store.create(createCommand(this.#author, contextId, initialData, options))));
   }
 
   /**
@@ -101,11 +92,7 @@ export class Agent<Data extends object = JsonObject> {
     options?: WriteOptions,
   ): SharedContext<Data> {
     this.#checkOpen();
-    checkId("contextId", contextId);
-    checkData("data", data);
-    const note = readNote(options);
-    const command = { contextId, data, expected: readExpected(contextId, expected), author: this.#author, note };
-    return wrap(accepted(this.#store.update(command)));
+    return wrap(accepted(this.#store.update(updateCommand(this.#author, contextId, data, expected, options))));
   }
 
   /**
@@ -134,11 +121,8 @@ export class Agent<Data extends object = JsonObject> {
     options?: WriteOptions,
   ): SharedContext<Data> {
     this.#checkOpen();
-    checkId("contextId", contextId);
-    const edit = readPatch(patch, this.#store.admission.copy);
-    const read = expected === undefined ? undefined : readExpected(contextId, expected);
-    const command = { contextId, edit, expected: read, read: readBase(expected), note: readNote(options) };
-    return wrap(accepted(this.#store.edit({ ...command, author: this.#author })));
+    const { copy } = this.#store.admission;
+    return wrap(accepted(this.#store.edit(patchCommand(this.#author, contextId, patch, expected, options, copy))));
   }
 
   /**
@@ -156,16 +140,7 @@ export class Agent<Data extends object = JsonObject> {
    */
   merge(base: SharedContext<Data>, data: DeepReadonly<Data>, options?: WriteOptions): SharedContext<Data> {
     this.#checkOpen();
-    checkSnapshot("base", base);
-    checkData("data", data);
-    const { contextId } = base;
-    const command = {
-      contextId,
-      expected: readExpected(contextId, base),
-      read: readBase(base),
-      note: readNote(options),
-    };
-    return wrap(accepted(this.#store.edit({ ...command, edit: { kind: "data", data }, author: this.#author })));
+    return wrap(accepted(this.#store.edit(mergeCommand(this.#author, base, data, options))));
   }
 
   /**
@@ -217,10 +192,7 @@ export class Agent<Data extends object = JsonObject> {
    */
   restore(contextId: string, version: string, options?: WriteOptions): SharedContext<Data> {
     this.#checkOpen();
-    checkId("contextId", contextId);
-    checkVersion(version);
-    const command = { contextId, version, author: this.#author, note: readNote(options) };
-    return wrap(accepted(this.#store.restore(command)));
+    return wrap(accepted(this.#store.restore(restoreCommand(this.#author, contextId, version, options))));
   }
 
   /**
@@ -235,10 +207,7 @@ export class Agent<Data extends object = JsonObject> {
    */
   delete(contextId: string, expected?: ExpectedVersion, options?: WriteOptions): boolean {
     this.#checkOpen();
-    checkId("contextId", contextId);
-    const read = expected === undefined ? undefined : readExpected(contextId, expected);
-    const note = readNote(options);
-    return accepted(this.#store.remove({ contextId, expected: read, author: this.#author, note }));
+    return accepted(this.#store.remove(removeCommand(this.#author, contextId, expected, options)));
   }
 
   /**

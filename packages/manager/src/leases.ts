@@ -1,14 +1,5 @@
-import {
-  checkData,
-  checkId,
-  checkSnapshot,
-  checkVersion,
-  type ExpectedVersion,
-  readBase,
-  readExpected,
-  readNote,
-  type WriteOptions,
-} from "./arguments.ts";
+import { checkId, type ExpectedVersion, type WriteOptions } from "./arguments.ts";
+import { mergeCommand, patchCommand, removeCommand, restoreCommand, updateCommand } from "./commands.ts";
 import { type SharedContext, wrap } from "./context.ts";
 import { type Author, isAnother } from "./entry.ts";
 import { describe, type DeepReadonly, type JsonObject } from "./data.ts";
@@ -16,7 +7,6 @@ import { invalid, isContextError } from "./errors.ts";
 import type { Hold } from "./hold.ts";
 import { type Change, modify, type ModifyOptions } from "./modify.ts";
 import type { MergePatch, PatchOperation } from "./patch.ts";
-import { readPatch } from "./patch-argument.ts";
 import type { Plan } from "./plan.ts";
 import { accepted } from "./refusal.ts";
 import { type Transaction, transact } from "./transaction.ts";
@@ -86,12 +76,10 @@ export class Lease<Data extends object = JsonObject> {
     options?: WriteOptions,
   ): SharedContext<Data> {
     this.#checkCovered(contextId);
-    checkData("data", data);
-    const note = readNote(options);
-    const read = readExpected(contextId, expected);
-    this.#checkHeld(contextId);
     const { store, author } = this.#hold;
-    return wrap(accepted(store.update({ contextId, data, expected: read, author, note })));
+    const command = updateCommand(author, contextId, data, expected, options);
+    this.#checkHeld(contextId);
+    return wrap(accepted(store.update(command)));
   }
 
   /**
@@ -111,9 +99,7 @@ export class Lease<Data extends object = JsonObject> {
   ): SharedContext<Data> {
     this.#checkCovered(contextId);
     const { store, author } = this.#hold;
-    const edit = readPatch(patch, store.admission.copy);
-    const read = expected === undefined ? undefined : readExpected(contextId, expected);
-    const command = { contextId, edit, expected: read, read: readBase(expected), author, note: readNote(options) };
+    const command = patchCommand(author, contextId, patch, expected, options, store.admission.copy);
     this.#checkHeld(contextId);
     return wrap(accepted(store.edit(command)));
   }
@@ -129,16 +115,11 @@ export class Lease<Data extends object = JsonObject> {
    * ```
    */
   merge(base: SharedContext<Data>, data: DeepReadonly<Data>, options?: WriteOptions): SharedContext<Data> {
-    checkSnapshot("base", base);
-    const { contextId } = base;
-    this.#checkCovered(contextId);
-    checkData("data", data);
-    const note = readNote(options);
-    const expected = readExpected(contextId, base);
-    this.#checkHeld(contextId);
     const { store, author } = this.#hold;
-    const edit = { kind: "data" as const, data };
-    return wrap(accepted(store.edit({ contextId, edit, expected, read: readBase(base), author, note })));
+    const command = mergeCommand(author, base, data, options);
+    this.#checkCovered(base.contextId);
+    this.#checkHeld(base.contextId);
+    return wrap(accepted(store.edit(command)));
   }
 
   /**
@@ -187,11 +168,10 @@ export class Lease<Data extends object = JsonObject> {
    */
   restore(contextId: string, version: string, options?: WriteOptions): SharedContext<Data> {
     this.#checkCovered(contextId);
-    checkVersion(version);
-    const note = readNote(options);
-    this.#checkHeld(contextId);
     const { store, author } = this.#hold;
-    return wrap(accepted(store.restore({ contextId, version, author, note })));
+    const command = restoreCommand(author, contextId, version, options);
+    this.#checkHeld(contextId);
+    return wrap(accepted(store.restore(command)));
   }
 
   /**
@@ -206,10 +186,9 @@ export class Lease<Data extends object = JsonObject> {
    */
   delete(contextId: string, expected?: ExpectedVersion, options?: WriteOptions): boolean {
     this.#checkCovered(contextId);
-    const read = expected === undefined ? undefined : readExpected(contextId, expected);
-    const note = readNote(options);
     const { store, author } = this.#hold;
-    return this.#hold.parting(contextId, () => accepted(store.remove({ contextId, expected: read, author, note })));
+    const command = removeCommand(author, contextId, expected, options);
+    return this.#hold.parting(contextId, () => accepted(store.remove(command)));
   }
 
   /**

@@ -1,7 +1,6 @@
 import { admission } from "./admission.ts";
 import { type Agent, agentOn, type LockOptions } from "./agent.ts";
 import {
-  checkData,
   checkFilter,
   checkFunction,
   checkId,
@@ -9,7 +8,6 @@ import {
   type ExpectedVersion,
   type ForceUnlockOptions,
   readAfter,
-  readExpected,
   readFlag,
   readForce,
   readMs,
@@ -20,6 +18,7 @@ import {
 import { blame, type BlameLine } from "./blame.ts";
 import type { Change, ContextFilter } from "./changes.ts";
 import { type Clock, systemClock } from "./clock.ts";
+import { createCommand, removeCommand, updateCommand } from "./commands.ts";
 import { type SharedContext, wrap } from "./context.ts";
 import { copyDeep, copySharing, copyShallow, type DeepReadonly, type JsonObject } from "./data.ts";
 import { Cursor } from "./cursor.ts";
@@ -108,9 +107,7 @@ export class SharedContextManager<Data extends object = JsonObject> {
    * ```
    */
   create(contextId: string, initialData: DeepReadonly<Data>): SharedContext<Data> {
-    checkId("contextId", contextId);
-    checkData("initialData", initialData);
-    return wrap(accepted(this.#store.create({ contextId, data: initialData, author: ANONYMOUS, note: null })));
+    return wrap(accepted(this.#store.create(createCommand(ANONYMOUS, contextId, initialData, undefined))));
   }
 
   /**
@@ -144,10 +141,7 @@ export class SharedContextManager<Data extends object = JsonObject> {
    * ```
    */
   update(contextId: string, data: DeepReadonly<Data>, expected: ExpectedVersion): SharedContext<Data> {
-    checkId("contextId", contextId);
-    checkData("data", data);
-    const read = readExpected(contextId, expected);
-    return wrap(accepted(this.#store.update({ contextId, data, expected: read, author: ANONYMOUS, note: null })));
+    return wrap(accepted(this.#store.update(updateCommand(ANONYMOUS, contextId, data, expected, undefined))));
   }
 
   /**
@@ -198,9 +192,7 @@ export class SharedContextManager<Data extends object = JsonObject> {
    * ```
    */
   delete(contextId: string, expected?: ExpectedVersion): boolean {
-    checkId("contextId", contextId);
-    const read = expected === undefined ? undefined : readExpected(contextId, expected);
-    return accepted(this.#store.remove({ contextId, expected: read, author: undefined, note: null }));
+    return accepted(this.#store.remove(removeCommand(undefined, contextId, expected, undefined)));
   }
 
   /**

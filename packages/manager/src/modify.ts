@@ -1,16 +1,8 @@
 /** Read, change, write; and again from what is there now, when somebody was faster. */
 
-import {
-  checkData,
-  checkFunction,
-  readAttempts,
-  readBase,
-  readExpected,
-  readFlag,
-  readNote,
-  readSignal,
-} from "./arguments.ts";
+import { checkFunction, readAttempts, readFlag, readNote, readSignal } from "./arguments.ts";
 import type { Clock } from "./clock.ts";
+import { mergeCommand, updateCommand } from "./commands.ts";
 import { type SharedContext, wrap } from "./context.ts";
 import type { DeepReadonly } from "./data.ts";
 import type { Author, Entry } from "./entry.ts";
@@ -57,7 +49,7 @@ export function modify<Data extends object>(
   check: () => void,
 ): SharedContext<Data> | Promise<SharedContext<Data>> {
   checkFunction("change", change);
-  const note = readNote(options);
+  readNote(options); // before the first run, and again before each write
   const attempts = readAttempts(options);
   const merges = readFlag(options, "merge");
   const signal = readSignal(options);
@@ -70,10 +62,9 @@ export function modify<Data extends object>(
   };
   const write = (data: DeepReadonly<Data>, context: SharedContext<Data>): Entry | Rejection => {
     check();
-    checkData("data", data);
-    const expected = readExpected(contextId, context);
-    if (!merges) return store.update({ contextId, data, expected, author, note });
-    return store.edit({ contextId, edit: { kind: "data", data }, expected, read: readBase(context), author, note });
+    return merges
+      ? store.edit(mergeCommand(author, context, data, options))
+      : store.update(updateCommand(author, contextId, data, context, options));
   };
   const isLast = (outcome: Entry | Rejection, attempt: number): boolean =>
     attempt >= attempts || !(outcome instanceof Rejection) || outcome.code !== "CONFLICT";

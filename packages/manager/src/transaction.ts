@@ -1,19 +1,10 @@
-import {
-  checkData,
-  checkFunction,
-  checkId,
-  type ExpectedVersion,
-  readBase,
-  readExpected,
-  readNote,
-  type WriteOptions,
-} from "./arguments.ts";
+import { checkFunction, checkId, type ExpectedVersion, type WriteOptions } from "./arguments.ts";
+import { createCommand, patchCommand, removeCommand, updateCommand } from "./commands.ts";
 import { type SharedContext, wrap } from "./context.ts";
 import type { DeepReadonly, JsonObject } from "./data.ts";
 import type { Author, Entry } from "./entry.ts";
 import { invalid } from "./errors.ts";
 import type { MergePatch, PatchOperation } from "./patch.ts";
-import { readPatch } from "./patch-argument.ts";
 import type { Plan } from "./plan.ts";
 import type { Rejection } from "./rejection.ts";
 import * as rules from "./rules.ts";
@@ -117,9 +108,8 @@ export class Transaction<Data extends object = JsonObject> {
    */
   create(contextId: string, initialData: DeepReadonly<Data>, options?: WriteOptions): SharedContext<Data> {
     this.#check(contextId);
-    checkData("initialData", initialData);
     const { admission, entries, room } = this.#store;
-    const command = { contextId, data: initialData, author: this.#authorOf(contextId), note: readNote(options) };
+    const command = createCommand(this.#authorOf(contextId), contextId, initialData, options);
     return this.#write(contextId, (found) => {
       const { maxContexts } = room;
       const contexts = entries.size + this.#plan.growth;
@@ -140,13 +130,10 @@ export class Transaction<Data extends object = JsonObject> {
     options?: WriteOptions,
   ): SharedContext<Data> {
     this.#check(contextId);
-    checkData("data", data);
-    const read = expected === undefined ? undefined : readExpected(contextId, expected);
-    const command = { contextId, data, author: this.#authorOf(contextId), note: readNote(options) };
+    const author = this.#authorOf(contextId);
     return this.#write(contextId, (found) => {
-      const present = { version: found?.version ?? "", incarnation: undefined };
-      const whole = { ...command, expected: read ?? present };
-      return rules.update(found, whole, this.#store.time(found), this.#store.admission);
+      const command = updateCommand(author, contextId, data, expected ?? found?.version ?? "", options);
+      return rules.update(found, command, this.#store.time(found), this.#store.admission);
     });
   }
 
@@ -163,10 +150,7 @@ export class Transaction<Data extends object = JsonObject> {
   ): SharedContext<Data> {
     this.#check(contextId);
     const { admission, history } = this.#store;
-    const edit = readPatch(patch, admission.copy);
-    const read = expected === undefined ? undefined : readExpected(contextId, expected);
-    const author = this.#authorOf(contextId);
-    const command = { contextId, edit, expected: read, read: readBase(expected), author, note: readNote(options) };
+    const command = patchCommand(this.#authorOf(contextId), contextId, patch, expected, options, admission.copy);
     return this.#write(contextId, (found) => {
       const kept = history?.of(contextId) ?? [];
       return rules.edit(found, command, this.#store.time(found), admission, kept);
@@ -181,12 +165,11 @@ export class Transaction<Data extends object = JsonObject> {
    */
   delete(contextId: string, expected?: ExpectedVersion, options?: WriteOptions): boolean {
     this.#check(contextId);
-    const read = expected === undefined ? undefined : readExpected(contextId, expected);
     const author = this.#authorOf(contextId);
-    const note = readNote(options);
+    const command = removeCommand(author, contextId, expected, options);
     const found = this.#plan.read(contextId);
-    const outcome = rules.remove(found, { contextId, expected: read, author, note }, this.#store.time(found));
-    this.#plan.write(contextId, this.#store.accept(outcome), { agentId: author.agentId, note });
+    const outcome = this.#store.accept(rules.remove(found, command, this.#store.time(found)));
+    this.#plan.write(contextId, outcome, { agentId: author.agentId, note: command.note });
     return found !== undefined;
   }
 
