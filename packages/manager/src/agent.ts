@@ -20,8 +20,8 @@ import { accepted } from "./refusal.ts";
 import type { Store } from "./store.ts";
 import { type Transaction, transact } from "./transaction.ts";
 
-const DEFAULT_TTL_MS = 30_000;
-const DEFAULT_MAX_HOLD_MS = 600_000;
+export const DEFAULT_TTL_MS = 30_000;
+export const DEFAULT_MAX_HOLD_MS = 600_000;
 
 /** The handle of an agent on a store. A friend of the class, not exported from the package. */
 export let agentOn: <Data extends object>(store: Store, agentId: string) => Agent<Data>;

@@ -7,13 +7,25 @@ import { describe, isPlainObject } from "./data.ts";
 import type { Entry, Expected } from "./entry.ts";
 import { invalid } from "./errors.ts";
 import type { SharedContextManagerOptions } from "./manager.ts";
-import { isSchema } from "./schema.ts";
+import { isSchema, type SchemaOption } from "./schema.ts";
 
 /** What a caller may pass as the version it expects: the string, or the whole snapshot, which is stricter. */
 export type ExpectedVersion = string | AnySharedContext;
 
 export function checkId(argument: "contextId" | "agentId", value: unknown): void {
   if (typeof value !== "string") throw invalid(argument, "", "a string", describe(value));
+}
+
+const LONGEST_ID_BYTES = 512;
+
+/** What every storage can keep as an id. */
+export function checkStorable(contextId: string): void {
+  const expected = `1 to ${LONGEST_ID_BYTES} bytes of well-formed UTF-8 without NUL`;
+  const isWellFormed = contextId !== "" && !/\p{Surrogate}|\0/u.test(contextId);
+  if (!isWellFormed) throw invalid("contextId", "", expected, describe(contextId));
+  if (contextId.length * 3 <= LONGEST_ID_BYTES) return;
+  const bytes = new TextEncoder().encode(contextId).length;
+  if (bytes > LONGEST_ID_BYTES) throw invalid("contextId", "", expected, `${bytes} bytes`);
 }
 
 export function checkData(argument: "data" | "initialData", value: unknown): void {
@@ -61,12 +73,30 @@ export function checkVersion(value: unknown): void {
 }
 
 export function checkOptions<Data extends object>(options: SharedContextManagerOptions<Data>): void {
-  if (typeof options !== "object" || options === null) throw invalid("options", "", "an object", describe(options));
-  const { isolation = "deep", clock, schema } = options;
-  const { historyLimit = 0, changeLogLimit = 0, maxContexts = Infinity, maxDataBytes = Infinity } = options;
+  checkStoreOptions(options);
+  const { isolation = "deep", maxDataBytes = Infinity } = options;
   if (isolation !== "deep" && isolation !== "shallow") {
     throw invalid("options", "/isolation", '"deep" or "shallow"', describe(isolation));
   }
+  if (maxDataBytes !== Infinity && isolation === "shallow") {
+    throw invalid("options", "/maxDataBytes", 'isolation "deep", whose data is JSON and has a size', '"shallow"');
+  }
+}
+
+/** What the options of every manager have in common. */
+export interface StoreLimits<Data extends object> {
+  readonly historyLimit?: number;
+  readonly changeLogLimit?: number;
+  readonly maxContexts?: number;
+  readonly maxDataBytes?: number;
+  readonly schema?: SchemaOption<Data>;
+  readonly clock?: Clock;
+}
+
+export function checkStoreOptions<Data extends object>(options: StoreLimits<Data>): void {
+  if (typeof options !== "object" || options === null) throw invalid("options", "", "an object", describe(options));
+  const { clock, schema } = options;
+  const { historyLimit = 0, changeLogLimit = 0, maxContexts = Infinity, maxDataBytes = Infinity } = options;
   if (clock !== undefined && !isClock(clock)) {
     throw invalid("options", "/clock", "an object with wallMs(), leaseMs() and setTimer()", describe(clock));
   }
@@ -74,9 +104,6 @@ export function checkOptions<Data extends object>(options: SharedContextManagerO
   checkCount("changeLogLimit", changeLogLimit, "changes");
   checkCount("maxContexts", maxContexts, "contexts");
   checkCount("maxDataBytes", maxDataBytes, "bytes");
-  if (maxDataBytes !== Infinity && isolation === "shallow") {
-    throw invalid("options", "/maxDataBytes", 'isolation "deep", whose data is JSON and has a size', '"shallow"');
-  }
   if (schema !== undefined && typeof schema !== "function" && !isSchema(schema)) {
     throw invalid("options", "/schema", "a Standard Schema, or a function from contextId to one", describe(schema));
   }

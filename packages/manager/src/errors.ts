@@ -101,6 +101,20 @@ export interface ErrorDetails {
     /** The revision of the last commit. */
     readonly head: number;
   };
+  /** The write may have landed or not, and the change log no longer tells. */
+  INDETERMINATE: {
+    readonly contextIds: readonly string[];
+    /** What the write would be called in the change log. */
+    readonly operationId: string;
+  };
+  /** The storage did not answer, or refused. What it said is the `cause`. */
+  UNAVAILABLE: { readonly reason: string };
+  /** The storage, or this version of the runtime, cannot do what is asked for. */
+  UNSUPPORTED: { readonly feature: string; readonly expected: string; readonly received: string };
+  /** A package that this storage needs is not installed. */
+  MISSING_DEPENDENCY: { readonly dependency: string; readonly version: string };
+  /** What the storage holds is not what was written there. */
+  CORRUPT: { readonly where: string; readonly reason: string };
   /** An argument, or a part of one, is not what the method takes. */
   INVALID: {
     /** The name of the argument. */
@@ -223,6 +237,39 @@ export const ERROR_CODES: { readonly [Code in ErrorCode]: CodeEntry<Code> } = {
       after > head
         ? `there is no revision ${after} yet, the last one is ${head}: go on from a revision of this manager`
         : `changes after revision ${after} are no longer all kept, only those from ${oldest} on: watch without after to begin with how things are, with coalesce to be told the latest state when you fall behind, or keep more with changeLogLimit`,
+  },
+  INDETERMINATE: {
+    meaning: "The write may have landed or not.",
+    retryable: false,
+    httpStatus: 504,
+    message: ({ contextIds, operationId }) =>
+      `whether operation ${describe(operationId)} on ${contextIds.map(describe).join(", ")} has landed is not known: get what is there now and decide`,
+  },
+  UNAVAILABLE: {
+    meaning: "The storage did not answer, or refused.",
+    retryable: true,
+    httpStatus: 503,
+    message: ({ reason }) =>
+      `the storage cannot be used now: ${reason}; nothing was changed, try again when it is back`,
+  },
+  UNSUPPORTED: {
+    meaning: "The storage or the runtime cannot do what is asked for.",
+    retryable: false,
+    httpStatus: 501,
+    message: ({ feature, expected, received }) => `${feature} needs ${expected}; this is ${received}`,
+  },
+  MISSING_DEPENDENCY: {
+    meaning: "A package that this storage needs is not installed.",
+    retryable: false,
+    httpStatus: 500,
+    message: ({ dependency, version }) =>
+      `the package ${dependency} is not installed: npm install ${dependency}@${version}`,
+  },
+  CORRUPT: {
+    meaning: "What the storage holds is not what was written there.",
+    retryable: false,
+    httpStatus: 500,
+    message: ({ where, reason }) => `${where} is not what was written there: ${reason}; restore it from a backup`,
   },
   INVALID: {
     meaning: "An argument is not what the method takes.",

@@ -12,6 +12,7 @@ import {
 } from "./changes.ts";
 import type { Gap, Log, Reader, Records } from "./cursor.ts";
 import type { Entry } from "./entry.ts";
+import { report } from "./report.ts";
 
 /** How far a reader may lag where the log itself is shorter. */
 export const LIVE_LIMIT = 1_024;
@@ -267,16 +268,4 @@ export class Feed implements Log {
       }
     });
   }
-}
-
-/** As the platform reports what a listener of an event throws: `reportError` where there is one. */
-function report(error: unknown): void {
-  const { reportError } = globalThis as { reportError?: (error: unknown) => void };
-  if (reportError !== undefined) {
-    reportError(error);
-    return;
-  }
-  queueMicrotask(() => {
-    throw error;
-  });
 }

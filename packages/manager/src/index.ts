@@ -27,3 +27,23 @@ export type { DataIssue, SchemaOption, StandardSchema } from "./schema.ts";
 export type { ManagerStats } from "./stats.ts";
 export type { Transaction } from "./transaction.ts";
 export type { Predicate, WaitForOptions } from "./wait-for.ts";
+export type { AsyncAcquireOptions } from "./async/acquire.ts";
+export type { AsyncAgent } from "./async/agent.ts";
+export type { AsyncLease } from "./async/lease.ts";
+export type { AsyncSharedContextManager } from "./async/manager.ts";
+export type { AsyncChange } from "./async/modify.ts";
+export type { AsyncTransaction } from "./async/transaction.ts";
+export type {
+  CommitOutcome,
+  Engine,
+  EngineChange,
+  EngineChanges,
+  EngineOptions,
+  EnginePage,
+  EngineSupports,
+  Loaded,
+  LoggedChange,
+  Transaction as EngineTransaction,
+  Write as EngineWrite,
+} from "./engine.ts";
+export { managerOver, openManager, type OpenOptions } from "./open.ts";

@@ -99,7 +99,7 @@ export function modify<Data extends object>(
  * Random between nothing and a bound that doubles, so that those who met once do not meet again ("full jitter",
  * Brooker, "Exponential backoff and jitter", 2015).
  */
-async function pause(clock: Clock, attempt: number, signal: AbortSignal | undefined): Promise<void> {
+export async function pause(clock: Clock, attempt: number, signal: AbortSignal | undefined): Promise<void> {
   const boundMs = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (attempt - 1));
   let cancel: (() => void) | undefined;
   const over = new Promise<void>((resolve) => {
@@ -112,7 +112,7 @@ async function pause(clock: Clock, attempt: number, signal: AbortSignal | undefi
   }
 }
 
-async function unlessAborted<Value>(
+export async function unlessAborted<Value>(
   value: Value | PromiseLike<Value>,
   signal: AbortSignal | undefined,
 ): Promise<Value> {

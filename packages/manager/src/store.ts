@@ -28,6 +28,7 @@ import type {
   UnlockCommand,
   UpdateCommand,
 } from "./rules.ts";
+import type { World } from "./staging.ts";
 
 export interface StoreOptions {
   readonly clock: Clock;
@@ -38,12 +39,12 @@ export interface StoreOptions {
   readonly history: History | undefined;
 }
 
-export class Store {
+export class Store implements Room, World {
   /** In the order of creation: writing to an id that is there keeps its place. */
   readonly entries: Map<string, Entry> = new Map();
   readonly clock: Clock;
   readonly admission: Admission;
-  readonly room: Room;
+  readonly maxContexts: number;
   /** The versions before the present ones, where they are kept. */
   readonly history: History | undefined;
   /** When leases renew themselves. */
@@ -62,17 +63,16 @@ export class Store {
     const { entries } = this;
     this.clock = clock;
     this.admission = admission;
-    this.room = {
-      get contexts() {
-        return entries.size;
-      },
-      maxContexts,
-    };
+    this.maxContexts = maxContexts;
     this.history = history;
     this.renewals = new Agenda(clock, false);
     this.deadlines = new Agenda(clock, true);
     this.handovers = new Handovers(entries, clock, this.deadlines);
     this.feed = new Feed(entries, changeLogLimit);
+  }
+
+  get contexts(): number {
+    return this.entries.size;
   }
 
   /** The revision of the last commit. */
@@ -89,7 +89,7 @@ export class Store {
   create(command: CreateCommand): Entry | Rejection {
     const { head } = this;
     const found = this.entries.get(command.contextId);
-    const next = rules.create(found, command, this.time(found), this.admission, this.room);
+    const next = rules.create(found, command, this.time(found), this.admission, this);
     if (this.#overtaken(head, command.contextId, found)) return this.create(command);
     return this.commit(command.contextId, found, next);
   }
@@ -106,8 +106,7 @@ export class Store {
     const { head } = this;
     const { contextId } = command;
     const found = this.entries.get(contextId);
-    const kept = this.history?.of(contextId) ?? [];
-    const next = rules.edit(found, command, this.time(found), this.admission, kept);
+    const next = rules.edit(found, command, this.time(found), this.admission, this.kept(contextId));
     if (this.#overtaken(head, contextId, found)) return this.edit(command);
     if (isMerge(found, command, next)) this.counters.merges += 1;
     return this.commit(contextId, found, next);
@@ -120,10 +119,15 @@ export class Store {
     return this.commit(contextId, found, next);
   }
 
+  /** The versions of a context before the present one that are kept. */
+  kept(contextId: string): readonly Entry[] {
+    return this.history?.of(contextId) ?? [];
+  }
+
   /** Every version of a context that is kept, the present one last; none when it does not exist. */
   versionsOf(contextId: string): Entry[] {
     const present = this.entries.get(contextId);
-    return present === undefined ? [] : [...(this.history?.of(contextId) ?? []), present];
+    return present === undefined ? [] : [...this.kept(contextId), present];
   }
 
   /** Whether there was something to delete. */

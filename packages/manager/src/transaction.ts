@@ -7,7 +7,7 @@ import { invalid } from "./errors.ts";
 import type { MergePatch, PatchOperation } from "./patch.ts";
 import type { Plan } from "./plan.ts";
 import type { Rejection } from "./rejection.ts";
-import * as rules from "./rules.ts";
+import * as staging from "./staging.ts";
 import type { Store } from "./store.ts";
 
 /** By what right a transaction writes a context. */
@@ -108,13 +108,8 @@ export class Transaction<Data extends object = JsonObject> {
    */
   create(contextId: string, initialData: DeepReadonly<Data>, options?: WriteOptions): SharedContext<Data> {
     this.#check(contextId);
-    const { admission, entries, room } = this.#store;
     const command = createCommand(this.#authorOf(contextId), contextId, initialData, options);
-    return this.#write(contextId, (found) => {
-      const { maxContexts } = room;
-      const contexts = entries.size + this.#plan.growth;
-      return rules.create(found, command, this.#store.time(found), admission, { contexts, maxContexts });
-    });
+    return this.#accept(staging.create(this.#plan, this.#store, command));
   }
 
   /**
@@ -130,11 +125,9 @@ export class Transaction<Data extends object = JsonObject> {
     options?: WriteOptions,
   ): SharedContext<Data> {
     this.#check(contextId);
-    const author = this.#authorOf(contextId);
-    return this.#write(contextId, (found) => {
-      const command = updateCommand(author, contextId, data, expected ?? found?.version ?? "", options);
-      return rules.update(found, command, this.#store.time(found), this.#store.admission);
-    });
+    const present = expected ?? this.#plan.read(contextId)?.version ?? "";
+    const command = updateCommand(this.#authorOf(contextId), contextId, data, present, options);
+    return this.#accept(staging.update(this.#plan, this.#store, command));
   }
 
   /**
@@ -149,12 +142,9 @@ export class Transaction<Data extends object = JsonObject> {
     options?: WriteOptions,
   ): SharedContext<Data> {
     this.#check(contextId);
-    const { admission, history } = this.#store;
-    const command = patchCommand(this.#authorOf(contextId), contextId, patch, expected, options, admission.copy);
-    return this.#write(contextId, (found) => {
-      const kept = history?.of(contextId) ?? [];
-      return rules.edit(found, command, this.#store.time(found), admission, kept);
-    });
+    const { copy } = this.#store.admission;
+    const command = patchCommand(this.#authorOf(contextId), contextId, patch, expected, options, copy);
+    return this.#accept(staging.edit(this.#plan, this.#store, command));
   }
 
   /**
@@ -165,22 +155,12 @@ export class Transaction<Data extends object = JsonObject> {
    */
   delete(contextId: string, expected?: ExpectedVersion, options?: WriteOptions): boolean {
     this.#check(contextId);
-    const author = this.#authorOf(contextId);
-    const command = removeCommand(author, contextId, expected, options);
-    const found = this.#plan.read(contextId);
-    const outcome = this.#store.accept(rules.remove(found, command, this.#store.time(found)));
-    this.#plan.write(contextId, outcome, { agentId: author.agentId, note: command.note });
-    return found !== undefined;
+    const command = removeCommand(this.#authorOf(contextId), contextId, expected, options);
+    return this.#store.accept(staging.remove(this.#plan, this.#store, command));
   }
 
-  /** Copying the caller's data can run the caller's code, which can use this transaction: then the rule runs again. */
-  #write(contextId: string, rule: (found: Entry | undefined) => Entry | Rejection): SharedContext<Data> {
-    const found = this.#plan.read(contextId);
-    const next = rule(found);
-    if (this.#plan.read(contextId) !== found) return this.#write(contextId, rule);
-    const entry = this.#store.accept(next);
-    this.#plan.write(contextId, entry);
-    return wrap<Data>(entry);
+  #accept(outcome: Entry | Rejection): SharedContext<Data> {
+    return wrap<Data>(this.#store.accept(outcome));
   }
 
   #check(contextId: string): void {

@@ -1,0 +1,206 @@
+import type { AcquireOptions } from "../acquire.ts";
+import { ContextError, type LockHolding } from "../errors.ts";
+import { holding } from "../entry.ts";
+import { Rejection } from "../rejection.ts";
+import * as rules from "../rules.ts";
+import * as staging from "../staging.ts";
+import { type AsyncLease, leaseOn } from "./lease.ts";
+import type { AsyncStore } from "./store.ts";
+import type { Patient } from "./turnstile.ts";
+
+export type AsyncAcquireOptions = AcquireOptions;
+
+export interface Request {
+  readonly agentId: string;
+  readonly contextIds: readonly string[];
+  readonly ttlMs: number;
+  readonly maxHoldMs: number;
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** A lock that is in the way. */
+class Busy extends Error {
+  readonly contextId: string;
+  readonly holder: LockHolding;
+  /** When it may be taken over, from now; `Infinity` for never. */
+  readonly lapsesInMs: number;
+
+  constructor(contextId: string, holder: LockHolding, lapsesInMs: number) {
+    super("locked");
+    this.contextId = contextId;
+    this.holder = holder;
+    this.lapsesInMs = lapsesInMs;
+  }
+}
+
+/** All of the contexts or none: at once when they are free and nobody here waits for them, else after a wait. */
+export async function acquire<Data extends object>(store: AsyncStore, request: Request): Promise<AsyncLease<Data>> {
+  const { contextIds, signal } = request;
+  signal?.throwIfAborted();
+  if (!contextIds.some((contextId) => store.turnstile.isAwaited(contextId))) {
+    const outcome = await take<Data>(store, request);
+    if (!(outcome instanceof Busy)) return unlessAborted(outcome, signal);
+  }
+  return new Seeker<Data>(store, request).seek();
+}
+
+/** The lease, or the lock that is in the way. */
+async function take<Data extends object>(store: AsyncStore, request: Request): Promise<AsyncLease<Data> | Busy> {
+  const { agentId, contextIds, ttlMs } = request;
+  try {
+    const entries = await store.run({
+      contextIds,
+      plan: (plan, { time }) => {
+        const granted = [];
+        for (const contextId of contextIds) {
+          const rule = (found: Parameters<typeof rules.grant>[0]): ReturnType<typeof rules.grant> =>
+            rules.grant(found, { contextId, agentId, ttlMs }, time);
+          const lock = plan.read(contextId)?.lock ?? null;
+          const next = staging.change(plan, contextId, rule);
+          if (next instanceof Rejection) {
+            if (next.code !== "LOCKED" || lock === null) return next;
+            // Thrown and not returned: what the plan has for the others must not be committed.
+            throw new Busy(contextId, holding(lock), (lock.deadlineMs ?? Infinity) - time.leaseMs);
+          }
+          granted.push(next);
+        }
+        return granted;
+      },
+    });
+    return leaseOn<Data>(store, request, entries[0]?.lock?.token ?? 0);
+  } catch (error) {
+    if (!(error instanceof Busy)) throw error;
+    store.turnstile.holds(error.contextId, error.holder.owner);
+    return error;
+  }
+}
+
+/** An abort that comes between the grant and its receipt gives the lease back. */
+async function unlessAborted<Data extends object>(
+  lease: AsyncLease<Data>,
+  signal: AbortSignal | undefined,
+): Promise<AsyncLease<Data>> {
+  if (signal?.aborted !== true) return lease;
+  await lease.release();
+  throw signal.reason;
+}
+
+/** A lock that another process frees is raced for: not all at the same instant. */
+const JITTER_MS = 2;
+/** Hints may be lost; then this is how long a free lock stays unnoticed at most. */
+const LONGEST_SLEEP_MS = 1_000;
+
+/** One waiter: it is granted, fails, times out or is aborted, whichever comes first. */
+class Seeker<Data extends object> implements Patient {
+  readonly agentId: string;
+  readonly contextIds: readonly string[];
+  readonly #store: AsyncStore;
+  readonly #request: Request;
+  readonly #endsAtMs: number;
+  #wake: (() => void) | undefined;
+  #hasNews = true;
+  #failure: { readonly reason: unknown } | undefined;
+  #busy: Busy | undefined;
+
+  constructor(store: AsyncStore, request: Request) {
+    this.agentId = request.agentId;
+    this.contextIds = request.contextIds;
+    this.#store = store;
+    this.#request = request;
+    this.#endsAtMs = store.clock.leaseMs() + request.timeoutMs;
+  }
+
+  async seek(): Promise<AsyncLease<Data>> {
+    const { turnstile, follower } = this.#store;
+    const { signal } = this.#request;
+    const cycle = turnstile.cycle(this);
+    if (cycle !== undefined) throw this.#store.refusal(new ContextError("DEADLOCK", { cycle }));
+    turnstile.join(this);
+    this.#store.waits += 1;
+    const stops = this.contextIds.map((contextId) =>
+      follower.subscribe(
+        contextId,
+        ({ context }) => {
+          turnstile.holds(contextId, context?.lockedBy ?? null);
+          this.admit();
+        },
+        () => this.fail(new ContextError("CLOSED", {})),
+      ),
+    );
+    const onAbort = (): void => this.fail(signal?.reason);
+    signal?.addEventListener("abort", onAbort);
+    try {
+      return await this.#tryUntilGranted();
+    } finally {
+      for (const stop of stops) stop();
+      signal?.removeEventListener("abort", onAbort);
+      turnstile.leave(this);
+    }
+  }
+
+  /** Something has happened: it may be first in line, or the lock may be free. */
+  admit(): void {
+    this.#hasNews = true;
+    this.#wake?.();
+  }
+
+  fail(reason: unknown): void {
+    this.#failure ??= { reason };
+    this.#wake?.();
+  }
+
+  async #tryUntilGranted(): Promise<AsyncLease<Data>> {
+    for (;;) {
+      if (this.#failure !== undefined) throw this.#failure.reason;
+      if (this.#hasNews && this.#store.turnstile.isFirst(this)) {
+        this.#hasNews = false;
+        const outcome = await take<Data>(this.#store, this.#request);
+        if (!(outcome instanceof Busy)) return this.#unlessTooLate(outcome);
+        this.#busy = outcome;
+      }
+      if (this.#store.clock.leaseMs() >= this.#endsAtMs) throw this.#timeout();
+      if (this.#failure === undefined && !(this.#hasNews && this.#store.turnstile.isFirst(this))) await this.#sleep();
+    }
+  }
+
+  /** Until there is news, the lock lapses, or the time is up. */
+  async #sleep(): Promise<void> {
+    const leftMs = this.#endsAtMs - this.#store.clock.leaseMs();
+    const lapsesInMs = this.#busy?.lapsesInMs ?? Infinity;
+    let cancel: (() => void) | undefined;
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve;
+      const sleepMs = Math.min(leftMs, Math.max(lapsesInMs, 0) + JITTER_MS * Math.random(), LONGEST_SLEEP_MS);
+      cancel = this.#store.clock.setTimer(
+        () => {
+          this.#hasNews = true;
+          resolve();
+        },
+        sleepMs,
+        true,
+      );
+    });
+    cancel?.();
+    this.#wake = undefined;
+    if (this.#failure === undefined && this.#hasNews && this.#store.engine.supports.shared) {
+      await new Promise<void>((resolve) => {
+        this.#store.clock.setTimer(resolve, JITTER_MS * Math.random(), true);
+      });
+    }
+  }
+
+  async #unlessTooLate(lease: AsyncLease<Data>): Promise<AsyncLease<Data>> {
+    if (this.#failure === undefined) return lease;
+    await lease.release();
+    throw this.#failure.reason;
+  }
+
+  #timeout(): ContextError {
+    const { timeoutMs } = this.#request;
+    const contextId = this.#busy?.contextId ?? this.contextIds[0] ?? "";
+    const position = this.#store.turnstile.position(this, contextId);
+    const holder = this.#busy?.holder ?? null;
+    return this.#store.refusal(new ContextError("TIMEOUT", { contextId, timeoutMs, position, holder }));
+  }
+}

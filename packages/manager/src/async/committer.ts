@@ -1,0 +1,306 @@
+/**
+ * Between the rules and an engine: loads what commands are about, lets the rules make plans, and commits them. What
+ * is asked for at the same time shares one round trip (group commit); commands for the same context are planned one on
+ * the result of the other. Each keeps its own outcome.
+ */
+
+import { changesBetween } from "../changes.ts";
+import type { Counters } from "../counters.ts";
+import {
+  type CommitOutcome,
+  type Engine,
+  type LoggedChange,
+  placeholder,
+  type Transaction,
+  type Write,
+} from "../engine.ts";
+import { type Entry, isAnother, PENDING, type Time } from "../entry.ts";
+import { ContextError } from "../errors.ts";
+import { Plan, type Step } from "../plan.ts";
+import { accepted } from "../refusal.ts";
+import { Rejection } from "../rejection.ts";
+
+/** What a job finds. */
+export interface View {
+  readonly time: Time;
+  /** How many contexts there are; 0 unless the job counts. */
+  readonly contexts: number;
+  /** The versions before the present one; none unless the job asks for them. */
+  kept(contextId: string): readonly Entry[];
+}
+
+/** Something to be planned and committed. It is planned again when another was faster. */
+export interface Job<Result> {
+  readonly contextIds: readonly string[];
+  /** Whether it must know how many contexts there are. */
+  readonly counts?: boolean;
+  /** Whether it must know old versions of a context. */
+  wantsHistory?(found: Entry | undefined): boolean;
+  plan(plan: Plan, view: View): Result | Rejection;
+}
+
+interface Queued {
+  readonly job: Job<unknown>;
+  readonly opId: string;
+  readonly resolve: (result: unknown) => void;
+  readonly reject: (reason: unknown) => void;
+  attempts: number;
+}
+
+/** A queued job with what came of planning it. */
+interface Planned {
+  readonly queued: Queued;
+  readonly outcome: unknown;
+  readonly failed: boolean;
+  /** Its place among the transactions; `undefined` when it writes nothing. */
+  readonly index: number | undefined;
+  /** The transactions of the same round that it has seen the results of. */
+  readonly basis: ReadonlySet<number>;
+}
+
+const MAX_JOBS_AT_ONCE = 128;
+/** So many attempts go without a pause: another process was faster, and will be done. */
+const EAGER_ATTEMPTS = 3;
+const LONGEST_PAUSE_MS = 20;
+const CHANGES_AT_ONCE = 1_000;
+
+export class Committer {
+  readonly #engine: Engine;
+  readonly #counters: Counters;
+  readonly #onCommit: (head: number) => void;
+  readonly #queue: Queued[] = [];
+  readonly #name = `${Date.now().toString(36)}-${Math.random().toString(36).slice(2)}`;
+  #operations = 0;
+  #isRunning = false;
+
+  constructor(engine: Engine, counters: Counters, onCommit: (head: number) => void) {
+    this.#engine = engine;
+    this.#counters = counters;
+    this.#onCommit = onCommit;
+  }
+
+  /** @returns what the job's plan came to, once it is committed; rejects with its refusal. */
+  run<Result>(job: Job<Result>): Promise<Result> {
+    return new Promise((resolve, reject) => {
+      const opId = `${this.#name}-${++this.#operations}`;
+      this.#queue.push({ job, opId, resolve: resolve as (result: unknown) => void, reject, attempts: 0 });
+      if (!this.#isRunning) void this.#drain();
+    });
+  }
+
+  async #drain(): Promise<void> {
+    this.#isRunning = true;
+    await Promise.resolve(); // those who call in the same turn come along
+    while (this.#queue.length > 0) {
+      const batch = this.#queue.splice(0, MAX_JOBS_AT_ONCE);
+      const again = await this.#round(batch);
+      this.#queue.unshift(...again);
+      await pauseFor(Math.max(0, ...again.map(({ attempts }) => attempts)));
+    }
+    this.#isRunning = false;
+  }
+
+  /** @returns those that another was faster than. */
+  async #round(batch: readonly Queued[]): Promise<Queued[]> {
+    let planned: Planned[];
+    const transactions: Transaction[] = [];
+    let outcomes: CommitOutcome[] = [];
+    let head = 0;
+    try {
+      const found = await this.#load(batch);
+      head = found.head;
+      planned = this.#plan(batch, found, transactions);
+      if (transactions.length > 0) outcomes = await this.#engine.commit(transactions);
+    } catch (error) {
+      const failure = asUnavailable(error);
+      for (const { reject } of batch) reject(failure);
+      return [];
+    }
+    const revisions = await this.#revisionsOf(outcomes, transactions, head);
+    const newest = Math.max(0, ...revisions.filter((revision): revision is number => typeof revision === "number"));
+    if (newest > 0) this.#onCommit(newest);
+    return planned.filter((one) => !this.#isSettled(one, revisions)).map(({ queued }) => queued);
+  }
+
+  async #load(batch: readonly Queued[]): Promise<Found> {
+    const ids = [...new Set(batch.flatMap(({ job }) => job.contextIds))];
+    const counts = batch.some(({ job }) => job.counts === true);
+    const { entries, time, head, contexts = 0 } = await this.#engine.load(ids, counts);
+    const present = new Map(ids.map((id, index) => [id, entries[index]]));
+    const wanted = batch.flatMap(({ job }) =>
+      job.contextIds.filter((id) => job.wantsHistory?.(present.get(id)) ?? false),
+    );
+    const history = new Map(
+      await Promise.all([...new Set(wanted)].map(async (id) => [id, await this.#engine.history(id)] as const)),
+    );
+    return { present, history, time, head, contexts };
+  }
+
+  #plan(batch: readonly Queued[], { present, history, time, contexts }: Found, transactions: Transaction[]): Planned[] {
+    /** Which transaction has left what is present. */
+    const author = new Map<string, number>();
+    let growth = 0;
+    return batch.map((queued): Planned => {
+      queued.attempts += 1;
+      const plan = new Plan((id) => present.get(id));
+      let outcome: unknown;
+      let failed = false;
+      try {
+        outcome = queued.job.plan(plan, {
+          time,
+          contexts: contexts + growth,
+          kept: (id) => keptBefore(history.get(id) ?? [], present.get(id)),
+        });
+      } catch (error) {
+        outcome = error;
+        failed = true;
+      }
+      const { steps } = plan;
+      const basis = new Set(steps.flatMap(({ contextId }) => author.get(contextId) ?? []));
+      const writes = failed || outcome instanceof Rejection ? [] : steps.filter(({ found, next }) => next !== found);
+      if (writes.length === 0) return { queued, outcome, failed, index: undefined, basis };
+      const index = transactions.length;
+      for (const { next } of writes) if (next !== undefined) brand(next, placeholder(index));
+      transactions.push(transactionOf(queued.opId, steps));
+      growth += plan.growth;
+      for (const { contextId, next } of writes) {
+        present.set(contextId, next);
+        author.set(contextId, index);
+      }
+      return { queued, outcome, failed, index, basis };
+    });
+  }
+
+  /** The revision of each transaction; `undefined` for one that did not happen, an error for one that may have. */
+  async #revisionsOf(
+    outcomes: readonly CommitOutcome[],
+    transactions: readonly Transaction[],
+    head: number,
+  ): Promise<(number | undefined | ContextError)[]> {
+    const revisions: (number | undefined | ContextError)[] = [];
+    for (const [index, outcome] of outcomes.entries()) {
+      if (outcome.kind !== "indeterminate") revisions.push(outcome.kind === "ok" ? outcome.revision : undefined);
+      else revisions.push(await this.#find(transactions[index] as Transaction, head, outcome.cause));
+    }
+    return revisions;
+  }
+
+  /** Looks into the change log for an operation whose outcome is not known (law 6). */
+  async #find(
+    { opId, writes }: Transaction,
+    since: number,
+    cause: unknown,
+  ): Promise<number | undefined | ContextError> {
+    const unknown = new ContextError("INDETERMINATE", { contextIds: writes.map(({ id }) => id), operationId: opId });
+    unknown.cause = cause;
+    try {
+      for (let after = since; ;) {
+        const { changes, head, oldest } = await this.#engine.changes({ after, limit: CHANGES_AT_ONCE });
+        if (oldest > after + 1) return unknown;
+        const found = changes.find((change) => change.opId === opId);
+        if (found !== undefined) return found.revision;
+        after = changes.at(-1)?.revision ?? head;
+        if (after >= head) return undefined;
+      }
+    } catch {
+      return unknown;
+    }
+  }
+
+  /** `false` when it must be planned again. */
+  #isSettled(planned: Planned, revisions: readonly (number | undefined | ContextError)[]): boolean {
+    const { queued, outcome, failed, index, basis } = planned;
+    const own = index === undefined ? 0 : revisions[index];
+    if (own instanceof ContextError) {
+      this.#counters.refuse(own.code);
+      queued.reject(own);
+      return true;
+    }
+    // A refusal that builds on what did not happen is none.
+    if (own === undefined || [...basis].some((other) => typeof revisions[other] !== "number")) return false;
+    if (failed) {
+      queued.reject(outcome);
+    } else if (isRejection(outcome)) {
+      this.#counters.refuse(outcome.code);
+      rejectWith(queued, outcome);
+    } else {
+      if (index !== undefined) this.#counters.writes += 1;
+      queued.resolve(outcome);
+    }
+    return true;
+  }
+}
+
+interface Found {
+  readonly present: Map<string, Entry | undefined>;
+  readonly history: ReadonlyMap<string, readonly Entry[]>;
+  readonly time: Time;
+  readonly head: number;
+  readonly contexts: number;
+}
+
+function keptBefore(kept: readonly Entry[], present: Entry | undefined): readonly Entry[] {
+  return kept.filter(({ incarnation }) => incarnation === present?.incarnation);
+}
+
+/** Puts the placeholder of its transaction where a rule has left one for the revision to come. */
+function brand(entry: Entry, revision: number): void {
+  const draft = entry as { -readonly [Key in keyof Entry]: Entry[Key] };
+  draft.revision = revision;
+  if (entry.incarnation === PENDING) draft.incarnation = revision;
+  if (entry.lock !== null && entry.lock.token === PENDING) (entry.lock as { token: number }).token = revision;
+}
+
+function transactionOf(opId: string, steps: readonly Step[]): Transaction {
+  const writes = steps.map((step): Write => {
+    const { contextId: id, found, next } = step;
+    const expect = found?.revision ?? 0;
+    return next === found
+      ? { id, expect, next: undefined, keeps: false }
+      : { id, expect, next: next ?? null, keeps: keeps(step) };
+  });
+  const changes = steps
+    .filter(({ found, next }) => next !== found)
+    .flatMap(({ contextId, found, next, act }) => changesBetween(contextId, found, next, 0, act))
+    .map(({ kind, contextId, agentId, note, after }): LoggedChange => ({
+      kind,
+      contextId,
+      agentId,
+      note,
+      entry: after ?? null,
+    }));
+  return { opId, writes, changes };
+}
+
+/** A version goes into the history when the next one comes; a deletion takes it along. */
+function keeps({ found, next }: Step): boolean | null {
+  if (next === undefined || (found !== undefined && isAnother(found, next))) return null;
+  return found !== undefined && found.version !== next.version;
+}
+
+function isRejection(outcome: unknown): outcome is Rejection {
+  return outcome instanceof Rejection;
+}
+
+function rejectWith({ reject }: Queued, outcome: Rejection): void {
+  try {
+    accepted(outcome);
+  } catch (error) {
+    reject(error);
+  }
+}
+
+export function asUnavailable(error: unknown): unknown {
+  if (error instanceof ContextError) return error;
+  const failure = new ContextError("UNAVAILABLE", { reason: error instanceof Error ? error.message : String(error) });
+  failure.cause = error;
+  return failure;
+}
+
+function pauseFor(attempts: number): Promise<void> | undefined {
+  if (attempts <= EAGER_ATTEMPTS) return undefined;
+  const boundMs = Math.min(LONGEST_PAUSE_MS, 2 ** (attempts - EAGER_ATTEMPTS));
+  return new Promise((resolve) => {
+    setTimeout(resolve, Math.random() * boundMs);
+  });
+}

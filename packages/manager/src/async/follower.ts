@@ -1,0 +1,217 @@
+/** Who hears of changes in an engine: follows its change log while somebody listens, and not otherwise. */
+
+import { Audience, passes } from "../audience.ts";
+import { type Change, type ChangeRecord, changeOf, type ContextFilter, currentOf } from "../changes.ts";
+import type { Gap, Log, Reader, Records } from "../cursor.ts";
+import type { Engine, EngineChange } from "../engine.ts";
+import type { Entry } from "../entry.ts";
+import { report } from "../report.ts";
+
+interface Place {
+  readonly reader: Reader;
+  /** It has read all there is for it: what follows is the next change that it is woken by. */
+  isIdle: boolean;
+  /** Something has come while it was reading. */
+  hasNews: boolean;
+}
+
+interface Subscriber {
+  // oxlint-disable-next-line typescript/no-explicit-any -- what the data is, only the manager's type says
+  readonly listener: (change: Change<any>) => void;
+  readonly onClose: (() => void) | undefined;
+  active: boolean;
+}
+
+const CHANGES_AT_ONCE = 500;
+const ENTRIES_AT_ONCE = 500;
+/** A hint may be lost: then this is how long a change goes unnoticed at most. */
+const HEARTBEAT_MS = 1_000;
+
+export class Follower implements Log {
+  readonly #engine: Engine;
+  readonly #places = new Map<Reader, Place>();
+  readonly #readers = new Audience<Place>();
+  readonly #subscribers = new Audience<Subscriber>();
+  /** The newest revision that is known of. */
+  #head: number;
+  /** All up to here has been told. */
+  #told = 0;
+  #stop: (() => void) | undefined;
+  #pulling = false;
+  #pullAgain = false;
+
+  constructor(engine: Engine, head: number) {
+    this.#engine = engine;
+    this.#head = head;
+  }
+
+  get size(): number {
+    return this.#readers.size + this.#subscribers.size;
+  }
+
+  /** Something was seen or committed at this revision. */
+  saw(head: number): void {
+    if (head <= this.#head) return;
+    this.#head = head;
+    if (this.#stop !== undefined) this.#pull();
+  }
+
+  subscribe<Data extends object>(
+    filter: ContextFilter | undefined,
+    listener: (change: Change<Data>) => void,
+    onClose?: () => void,
+  ): () => void {
+    const subscriber: Subscriber = { listener, onClose, active: true };
+    this.#subscribers.add(filter, subscriber);
+    this.#start();
+    return () => {
+      if (!subscriber.active) return;
+      subscriber.active = false;
+      this.#subscribers.remove(filter, subscriber);
+      this.#rest();
+    };
+  }
+
+  attach(reader: Reader): void {
+    const place: Place = { reader, isIdle: false, hasNews: false };
+    this.#places.set(reader, place);
+    this.#readers.add(reader.filter, place);
+    this.#start();
+  }
+
+  detach(reader: Reader): void {
+    const place = this.#places.get(reader);
+    if (place === undefined) return;
+    this.#places.delete(reader);
+    this.#readers.remove(reader.filter, place);
+    this.#rest();
+  }
+
+  async present(filter: ContextFilter | undefined): Promise<Records> {
+    const entries: Entry[] = [];
+    let through: number | undefined;
+    if (typeof filter === "string") {
+      const loaded = await this.#engine.load([filter]);
+      through = loaded.head;
+      entries.push(...loaded.entries.filter((entry) => entry !== undefined));
+    } else {
+      let after: string | undefined;
+      do {
+        const page = await this.#engine.list({ prefix: filter?.prefix ?? "", after, limit: ENTRIES_AT_ONCE });
+        through ??= page.head;
+        entries.push(...page.entries);
+        after = page.next;
+      } while (after !== undefined);
+    }
+    const head = through;
+    // What later pages show newer than the first one comes as a change.
+    const known = entries.filter(({ revision }) => revision <= head);
+    known.sort((one, other) => one.revision - other.revision);
+    return { records: known.map(currentOf), through: head };
+  }
+
+  async read(reader: Reader, limit: number): Promise<Records | Gap> {
+    const place = this.#places.get(reader);
+    for (let { after } = reader; ;) {
+      if (place !== undefined) place.hasNews = false;
+      const page = await this.#engine.changes({ after, limit: Math.min(limit, CHANGES_AT_ONCE) });
+      if (after > page.head || page.oldest > after + 1) return { oldest: page.oldest, head: page.head };
+      const records = page.changes.filter(({ contextId }) => passes(reader.filter, contextId)).map(recordOf);
+      const last = page.changes.at(-1)?.revision;
+      if (records.length > 0) return { records, through: last ?? page.head };
+      after = last ?? page.head;
+      if (after < page.head || place?.hasNews === true) continue;
+      if (place !== undefined) place.isIdle = true;
+      return { records, through: after };
+    }
+  }
+
+  /** No more changes for anybody. */
+  close(): void {
+    for (const reader of this.#places.keys()) reader.end();
+    for (const subscriber of this.#subscribers.all()) {
+      subscriber.active = false;
+      subscriber.onClose?.();
+    }
+    this.#stop?.();
+    this.#stop = undefined;
+  }
+
+  #start(): void {
+    if (this.#stop !== undefined) return;
+    this.#told = this.#head;
+    const stopWaking = this.#engine.onWake(() => this.#pull());
+    const heartbeat = setInterval(() => this.#pull(), HEARTBEAT_MS);
+    this.#stop = () => {
+      stopWaking();
+      clearInterval(heartbeat);
+    };
+    this.#pull();
+  }
+
+  #rest(): void {
+    if (this.size > 0) return;
+    this.#stop?.();
+    this.#stop = undefined;
+  }
+
+  #pull(): void {
+    this.#pullAgain = true;
+    if (!this.#pulling) void this.#pullAll();
+  }
+
+  async #pullAll(): Promise<void> {
+    this.#pulling = true;
+    try {
+      while (this.#pullAgain && this.#stop !== undefined) {
+        this.#pullAgain = false;
+        await this.#pullOnce();
+      }
+    } catch {
+      // The next hint or heartbeat tries again; who reads or writes meanwhile hears of it.
+    } finally {
+      this.#pulling = false;
+    }
+  }
+
+  async #pullOnce(): Promise<void> {
+    const page = await this.#engine.changes({ after: this.#told, limit: CHANGES_AT_ONCE });
+    if (page.oldest > this.#told + 1) this.#wakeAll();
+    for (const change of page.changes) this.#tell(recordOf(change));
+    this.#told = page.changes.at(-1)?.revision ?? page.head;
+    this.#head = Math.max(this.#head, this.#told);
+    if (this.#told < page.head) this.#pullAgain = true;
+  }
+
+  /** What has been dropped before it was read here: the readers find out for themselves. */
+  #wakeAll(): void {
+    for (const place of this.#places.values()) this.#wake(place);
+  }
+
+  #tell(record: ChangeRecord): void {
+    this.#readers.forEach(record.contextId, (place) => {
+      if (place.isIdle) place.reader.after = Math.max(place.reader.after, record.revision - 1);
+      this.#wake(place);
+    });
+    let change: Change | undefined;
+    this.#subscribers.forEach(record.contextId, (subscriber) => {
+      if (!subscriber.active) return;
+      change ??= changeOf(record);
+      try {
+        subscriber.listener(change);
+      } catch (error) {
+        report(error);
+      }
+    });
+  }
+
+  #wake(place: Place): void {
+    place.hasNews = true;
+    place.isIdle = false;
+    place.reader.wake();
+  }
+}
+
+function recordOf({ revision, kind, contextId, agentId, note, entry }: EngineChange): ChangeRecord {
+  return { revision, kind, contextId, agentId, note, before: undefined, after: entry ?? undefined };
+}

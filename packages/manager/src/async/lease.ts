@@ -1,0 +1,294 @@
+import type { ExpectedVersion, WriteOptions } from "../arguments.ts";
+import { checkId } from "../arguments.ts";
+import { mergeCommand, patchCommand, removeCommand, restoreCommand, updateCommand } from "../commands.ts";
+import { type SharedContext, wrap } from "../context.ts";
+import { describe, type DeepReadonly, type JsonObject } from "../data.ts";
+import type { Author } from "../entry.ts";
+import { ContextError, type ErrorDetails, invalid, isContextError } from "../errors.ts";
+import type { ModifyOptions } from "../modify.ts";
+import type { MergePatch, PatchOperation } from "../patch.ts";
+import * as rules from "../rules.ts";
+import { type AsyncChange, modify } from "./modify.ts";
+import type { AsyncStore } from "./store.ts";
+import { type AsyncTransaction, transact } from "./transaction.ts";
+
+interface Term {
+  readonly agentId: string;
+  readonly contextIds: readonly string[];
+  readonly ttlMs: number;
+  readonly maxHoldMs: number;
+}
+
+/** The lease that has just been granted. A friend of the class, not exported from the package. */
+export let leaseOn: <Data extends object>(store: AsyncStore, term: Term, token: number) => AsyncLease<Data>;
+
+/**
+ * A lock on one or several contexts of a shared store, held for as long as it is renewed: `Lease`, awaited. Other
+ * processes may take it over once it has lapsed; from then on every write through it is LEASE_LOST.
+ */
+export class AsyncLease<Data extends object = JsonObject> {
+  /** The agent that holds it. */
+  readonly agentId: string;
+  /** The revision that granted it: the fencing token, never reused. */
+  readonly token: number;
+  /** The contexts that it has been granted on, all by the same token. */
+  readonly contextIds: readonly string[];
+  readonly #store: AsyncStore;
+  readonly #author: Author;
+  readonly #ttlMs: number;
+  readonly #renewUntilMs: number;
+  #held: readonly string[];
+  #expiresAtMs: number;
+  #lost: ErrorDetails["LEASE_LOST"] | undefined;
+  #toldOfLoss = false;
+  #controller: AbortController | undefined;
+  #stopListening: (() => void) | undefined;
+  #cancelRenewal: (() => void) | undefined;
+
+  private constructor(store: AsyncStore, { agentId, contextIds, ttlMs, maxHoldMs }: Term, token: number) {
+    this.agentId = agentId;
+    this.token = token;
+    this.#store = store;
+    this.#author = { agentId, token };
+    this.#ttlMs = ttlMs;
+    this.contextIds = Object.freeze([...contextIds]);
+    this.#held = contextIds;
+    this.#renewUntilMs = store.clock.leaseMs() + maxHoldMs;
+    this.#expiresAtMs = store.clock.wallMs() + ttlMs;
+    for (const contextId of contextIds) store.turnstile.holds(contextId, agentId);
+    this.#scheduleRenewal();
+  }
+
+  static {
+    leaseOn = (store, term, token) => new AsyncLease(store, term, token);
+  }
+
+  /** From when on another agent may take over, as far as is known here; `null` for never, or when nothing is held. */
+  get expiresAt(): Date | null {
+    return this.#held.length === 0 || this.#ttlMs === Infinity ? null : new Date(this.#expiresAtMs);
+  }
+
+  /** Aborts with LEASE_LOST as soon as it is known here that the lease is lost. */
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#lost === undefined) this.#listen();
+      else this.#abort(this.#lost);
+    }
+    return this.#controller.signal;
+  }
+
+  /**
+   * Replaces the data of a context that the lease holds.
+   *
+   * @throws {@link ContextError} INVALID, NOT_FOUND, LEASE_LOST, CONFLICT, TOO_LARGE, UNAVAILABLE, INDETERMINATE.
+   */
+  async update(
+    contextId: string,
+    data: DeepReadonly<Data>,
+    expected: ExpectedVersion,
+    options?: WriteOptions,
+  ): Promise<SharedContext<Data>> {
+    this.#checkCovered(contextId);
+    const command = updateCommand(this.#author, contextId, data, expected, options);
+    return wrap<Data>(await this.#guarded(this.#store.update(command)));
+  }
+
+  /** Changes only what the patch names. Throws what `update` throws; CONFLICT has `conflicts` by path. */
+  async patch(
+    contextId: string,
+    patch: MergePatch<Data> | readonly PatchOperation[],
+    expected?: ExpectedVersion,
+    options?: WriteOptions,
+  ): Promise<SharedContext<Data>> {
+    this.#checkCovered(contextId);
+    const command = patchCommand(this.#author, contextId, patch, expected, options, this.#store.admission.copy);
+    return wrap<Data>(await this.#guarded(this.#store.edit(command)));
+  }
+
+  /** Writes what has been made of a snapshot, together with what was changed since. Throws what `patch` throws. */
+  async merge(
+    base: SharedContext<Data>,
+    data: DeepReadonly<Data>,
+    options?: WriteOptions,
+  ): Promise<SharedContext<Data>> {
+    const command = mergeCommand(this.#author, base, data, options);
+    this.#checkCovered(base.contextId);
+    return wrap<Data>(await this.#guarded(this.#store.edit(command)));
+  }
+
+  /** Reads, lets `change` make new data, and writes that; see `agent.modify`. */
+  async modify(contextId: string, change: AsyncChange<Data>, options?: ModifyOptions): Promise<SharedContext<Data>> {
+    this.#checkCovered(contextId);
+    return this.#guarded(modify(this.#store, contextId, change, options, this.#author, () => this.#check()));
+  }
+
+  /** Writes the data of an earlier version as a new version. */
+  async restore(contextId: string, version: string, options?: WriteOptions): Promise<SharedContext<Data>> {
+    this.#checkCovered(contextId);
+    const command = restoreCommand(this.#author, contextId, version, options);
+    return wrap<Data>(await this.#guarded(this.#store.restore(command)));
+  }
+
+  /** Deletes a context that the lease holds, and with it the lock. @returns whether it existed. */
+  async delete(contextId: string, expected?: ExpectedVersion, options?: WriteOptions): Promise<boolean> {
+    this.#checkCovered(contextId);
+    const command = removeCommand(this.#author, contextId, expected, options);
+    const existed = await this.#guarded(this.#store.remove(command));
+    this.#letGo([contextId]);
+    return existed;
+  }
+
+  /** Several contexts as one; see `agent.transact`. What the lease holds is written by its token. */
+  async transact<Result>(run: (tx: AsyncTransaction<Data>) => Result | PromiseLike<Result>): Promise<Result> {
+    this.#check();
+    const { agentId } = this;
+    const authorOf = (contextId: string): Author =>
+      this.contextIds.includes(contextId) ? this.#author : { agentId, token: null };
+    const { result, gone } = await this.#guarded(transact<Data, Result>(this.#store, run, authorOf));
+    this.#letGo(gone);
+    return result;
+  }
+
+  /**
+   * Extends the lease by its time to live from now, also past `maxHoldMs`.
+   *
+   * @throws {@link ContextError} LEASE_LOST, UNAVAILABLE.
+   */
+  async renew(): Promise<void> {
+    this.#check();
+    if (this.#held.length === 0) throw new ContextError("LEASE_LOST", this.#over("it was released"));
+    await this.#guarded(this.#renewBy(this.#ttlMs));
+    this.#scheduleRenewal();
+  }
+
+  /**
+   * Gives the locks back. Once is enough, twice does no harm.
+   *
+   * @throws {@link ContextError} LEASE_LOST, UNAVAILABLE.
+   */
+  async release(): Promise<void> {
+    this.#check();
+    const contextIds = this.#end();
+    if (contextIds.length === 0) return;
+    await this.#guarded(this.#giveUp(contextIds));
+  }
+
+  /** Releases. Throws LEASE_LOST only if no call and no signal has told of the loss before. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (!this.#toldOfLoss && !this.#store.closed) await this.release();
+  }
+
+  #giveUp(contextIds: readonly string[]): Promise<unknown> {
+    const { token } = this;
+    return this.#store.change(contextIds, (found, contextId) => rules.release(found, { contextId, token }));
+  }
+
+  async #renewBy(ttlMs: number): Promise<void> {
+    const { token } = this;
+    await this.#store.change(this.#held, (found, contextId, { time }) =>
+      rules.renew(found, { contextId, token, ttlMs }, time),
+    );
+    this.#expiresAtMs = this.#store.clock.wallMs() + ttlMs;
+  }
+
+  /** At a third of the time to live, until the lease may be held no longer. It never keeps a process alive. */
+  #scheduleRenewal(): void {
+    this.#cancelRenewal?.();
+    this.#cancelRenewal = undefined;
+    const { clock } = this.#store;
+    if (this.#held.length === 0 || this.#ttlMs === Infinity || this.#store.closed) return;
+    if (clock.leaseMs() + this.#ttlMs / 3 >= this.#renewUntilMs) return;
+    this.#cancelRenewal = clock.setTimer(() => void this.#renewInTime(), this.#ttlMs / 3, false);
+  }
+
+  async #renewInTime(): Promise<void> {
+    const leftMs = this.#renewUntilMs - this.#store.clock.leaseMs();
+    try {
+      await this.#renewBy(Math.min(this.#ttlMs, leftMs));
+    } catch (error) {
+      // A storage that does not answer may be back before the lease lapses.
+      if (this.#hear(error)) return;
+    }
+    this.#scheduleRenewal();
+  }
+
+  /** What the store refuses with LEASE_LOST is a loss for good. */
+  async #guarded<Result>(work: Promise<Result>): Promise<Result> {
+    try {
+      return await work;
+    } catch (error) {
+      if (this.#hear(error)) this.#toldOfLoss = true;
+      throw error;
+    }
+  }
+
+  #hear(error: unknown): boolean {
+    if (!isContextError(error, "LEASE_LOST") || error.details.token !== this.token) return false;
+    this.#lose(error.details);
+    return true;
+  }
+
+  #lose(details: ErrorDetails["LEASE_LOST"]): void {
+    if (this.#lost !== undefined) return;
+    this.#lost = details;
+    this.#store.losses += 1;
+    const rest = this.#end().filter((contextId) => contextId !== details.contextId);
+    // All or none: what is left of a lease over several contexts guards nothing.
+    if (rest.length > 0) this.#giveUp(rest).catch(() => undefined);
+    if (this.#controller !== undefined) this.#abort(details);
+  }
+
+  #listen(): void {
+    const stops = this.#held.map((contextId) =>
+      this.#store.follower.subscribe(contextId, ({ context }) => {
+        if (context?.lock?.token === this.token || !this.#held.includes(contextId)) return;
+        const owner = context?.lockedBy ?? null;
+        const reason = context === undefined ? "the context was deleted" : "the lock has been released or taken over";
+        this.#lose({ contextId, token: this.token, owner, reason });
+      }),
+    );
+    this.#stopListening = () => {
+      for (const stop of stops) stop();
+    };
+  }
+
+  #letGo(contextIds: readonly string[]): void {
+    this.#held = this.#held.filter((contextId) => !contextIds.includes(contextId));
+    if (this.#held.length === 0) this.#end();
+  }
+
+  /** Stops renewing and listening; what was held until now. */
+  #end(): readonly string[] {
+    const contextIds = this.#held;
+    this.#held = [];
+    this.#cancelRenewal?.();
+    this.#stopListening?.();
+    for (const contextId of contextIds) this.#store.turnstile.holds(contextId, null);
+    return contextIds;
+  }
+
+  #over(reason: string): ErrorDetails["LEASE_LOST"] {
+    return { contextId: this.contextIds[0] ?? "", token: this.token, owner: null, reason };
+  }
+
+  #check(): void {
+    this.#store.checkOpen();
+    if (this.#lost === undefined) return;
+    this.#toldOfLoss = true;
+    throw this.#store.refusal(new ContextError("LEASE_LOST", this.#lost));
+  }
+
+  #abort(details: ErrorDetails["LEASE_LOST"]): void {
+    this.#toldOfLoss = true;
+    this.#controller?.abort(new ContextError("LEASE_LOST", details));
+  }
+
+  #checkCovered(contextId: string): void {
+    checkId("contextId", contextId);
+    this.#check();
+    if (this.contextIds.includes(contextId)) return;
+    const covered = this.contextIds.map(describe).join(", ");
+    throw invalid("contextId", "", `a context of this lease (${covered})`, describe(contextId));
+  }
+}

@@ -1,0 +1,208 @@
+import { checkFunction, checkId, type ExpectedVersion, type WriteOptions } from "../arguments.ts";
+import { createCommand, patchCommand, removeCommand, updateCommand } from "../commands.ts";
+import { type SharedContext, wrap } from "../context.ts";
+import type { DeepReadonly, JsonObject } from "../data.ts";
+import type { Author, Entry, Time } from "../entry.ts";
+import { isAnother } from "../entry.ts";
+import { ContextError, invalid } from "../errors.ts";
+import { pause } from "../modify.ts";
+import type { MergePatch, PatchOperation } from "../patch.ts";
+import { Plan } from "../plan.ts";
+import { accepted } from "../refusal.ts";
+import type { Rejection } from "../rejection.ts";
+import * as staging from "../staging.ts";
+import type { AsyncStore } from "./store.ts";
+
+type AuthorOf = (contextId: string) => Author;
+
+const ATTEMPTS = 50;
+
+/** What a transaction came to, and which contexts it has deleted. */
+export interface Transacted<Result> {
+  readonly result: Result;
+  readonly gone: readonly string[];
+}
+
+/**
+ * Runs a function on what is there, and commits what it has planned if all that it has read is still so; else runs it
+ * again (Kung and Robinson, "On optimistic methods for concurrency control", 1981).
+ */
+export async function transact<Data extends object, Result>(
+  store: AsyncStore,
+  run: (tx: AsyncTransaction<Data>) => Result | PromiseLike<Result>,
+  authorOf: AuthorOf,
+): Promise<Transacted<Result>> {
+  checkFunction("run", run);
+  for (let attempt = 1; ; attempt++) {
+    store.checkOpen();
+    const { tx, plan, end } = openTransaction<Data>(store, authorOf);
+    let result: Result;
+    try {
+      result = await run(tx);
+    } catch (error) {
+      // What it has thrown at may have been half old and half new: then that is no reason.
+      if (attempt >= ATTEMPTS || (await isCurrent(store, plan))) throw error;
+      continue;
+    } finally {
+      end();
+    }
+    if (await store.commitPlan(plan)) return { result, gone: goneFrom(plan) };
+    if (attempt >= ATTEMPTS) throw await outpaced(store, plan);
+    await pause(store.clock, attempt, undefined);
+  }
+}
+
+async function isCurrent(store: AsyncStore, plan: Plan): Promise<boolean> {
+  const { steps } = plan;
+  const { entries } = await store.engine.load(steps.map(({ contextId }) => contextId));
+  return steps.every(({ found }, index) => found?.revision === entries[index]?.revision);
+}
+
+/** Others have been faster every time. */
+async function outpaced(store: AsyncStore, plan: Plan): Promise<ContextError> {
+  const { steps } = plan;
+  const { entries } = await store.engine.load(steps.map(({ contextId }) => contextId));
+  const changed = steps.findIndex(({ found }, index) => found?.revision !== entries[index]?.revision);
+  const { contextId = "", found } = steps[Math.max(changed, 0)] ?? {};
+  const current = entries[Math.max(changed, 0)];
+  if (current === undefined) return store.refusal(new ContextError("NOT_FOUND", { contextId }));
+  const details = {
+    contextId,
+    expected: found?.version ?? "",
+    version: current.version,
+    current: wrap<JsonObject>(current),
+    recreated: found !== undefined && isAnother(found, current),
+    conflicts: [],
+    writers: [],
+  };
+  return store.refusal(new ContextError("CONFLICT", details));
+}
+
+function goneFrom(plan: Plan): string[] {
+  const gone = plan.steps.filter(
+    ({ found, next }) => found !== undefined && (next === undefined || isAnother(found, next)),
+  );
+  return gone.map(({ contextId }) => contextId);
+}
+
+interface Opened<Data extends object> {
+  readonly tx: AsyncTransaction<Data>;
+  readonly plan: Plan;
+  readonly end: () => void;
+}
+
+let openTransaction: <Data extends object>(store: AsyncStore, authorOf: AuthorOf) => Opened<Data>;
+
+/**
+ * Several contexts, read and written as one: `Transaction`, awaited. Its function may run several times, and may see
+ * some contexts older than others: then it is not committed, and runs again.
+ */
+export class AsyncTransaction<Data extends object = JsonObject> {
+  readonly #store: AsyncStore;
+  readonly #authorOf: AuthorOf;
+  readonly #loaded = new Map<string, Entry | undefined>();
+  readonly #history = new Map<string, readonly Entry[]>();
+  readonly #plan: Plan;
+  #time: Time = { wallMs: 0, leaseMs: 0 };
+  #contexts = 0;
+  #over = false;
+
+  private constructor(store: AsyncStore, authorOf: AuthorOf) {
+    this.#store = store;
+    this.#authorOf = authorOf;
+    this.#plan = new Plan((contextId) => this.#loaded.get(contextId));
+  }
+
+  static {
+    openTransaction = <Data extends object>(store: AsyncStore, authorOf: AuthorOf): Opened<Data> => {
+      const tx = new AsyncTransaction<Data>(store, authorOf);
+      const end = (): void => {
+        tx.#over = true;
+      };
+      return { tx, plan: tx.#plan, end };
+    };
+  }
+
+  /** The context as this transaction leaves it so far, or `undefined`. */
+  async get(contextId: string): Promise<SharedContext<Data> | undefined> {
+    await this.#load(contextId);
+    const entry = this.#plan.read(contextId);
+    return entry && wrap<Data>(entry);
+  }
+
+  /** Creates a context. */
+  async create(
+    contextId: string,
+    initialData: DeepReadonly<Data>,
+    options?: WriteOptions,
+  ): Promise<SharedContext<Data>> {
+    const command = createCommand(this.#authorOf(contextId), contextId, initialData, options);
+    await this.#load(contextId);
+    return this.#accept(staging.create(this.#plan, this.#world, command));
+  }
+
+  /** Replaces the data of a context. Without `expected`, whatever the transaction has read. */
+  async update(
+    contextId: string,
+    data: DeepReadonly<Data>,
+    expected?: ExpectedVersion,
+    options?: WriteOptions,
+  ): Promise<SharedContext<Data>> {
+    checkId("contextId", contextId);
+    await this.#load(contextId);
+    const present = expected ?? this.#plan.read(contextId)?.version ?? "";
+    const command = updateCommand(this.#authorOf(contextId), contextId, data, present, options);
+    return this.#accept(staging.update(this.#plan, this.#world, command));
+  }
+
+  /** Changes only what the patch names. */
+  async patch(
+    contextId: string,
+    patch: MergePatch<Data> | readonly PatchOperation[],
+    expected?: ExpectedVersion,
+    options?: WriteOptions,
+  ): Promise<SharedContext<Data>> {
+    const { copy } = this.#store.admission;
+    const command = patchCommand(this.#authorOf(contextId), contextId, patch, expected, options, copy);
+    await this.#load(contextId);
+    if (expected !== undefined) this.#history.set(contextId, await this.#store.engine.history(contextId));
+    return this.#accept(staging.edit(this.#plan, this.#world, command));
+  }
+
+  /** Deletes a context, unless another agent has locked it. @returns whether it existed. */
+  async delete(contextId: string, expected?: ExpectedVersion, options?: WriteOptions): Promise<boolean> {
+    const command = removeCommand(this.#authorOf(contextId), contextId, expected, options);
+    await this.#load(contextId);
+    return accepted(staging.remove(this.#plan, this.#world, command));
+  }
+
+  get #world(): staging.World {
+    return {
+      ...this.#store.world({
+        time: this.#time,
+        contexts: this.#contexts,
+        kept: (contextId) => this.#history.get(contextId) ?? [],
+      }),
+    };
+  }
+
+  #accept(outcome: Entry | Rejection): SharedContext<Data> {
+    return wrap<Data>(accepted(outcome));
+  }
+
+  /** What it has read once, it goes on with. */
+  async #load(contextId: string): Promise<void> {
+    checkId("contextId", contextId);
+    this.#checkRunning();
+    if (this.#loaded.has(contextId)) return;
+    const { entries, time, contexts = 0 } = await this.#store.engine.load([contextId], true);
+    this.#checkRunning();
+    if (!this.#loaded.has(contextId)) this.#loaded.set(contextId, entries[0]);
+    this.#time = time;
+    this.#contexts = contexts;
+  }
+
+  #checkRunning(): void {
+    if (this.#over) throw invalid("tx", "", "a transaction whose function is running", "one that is over");
+  }
+}

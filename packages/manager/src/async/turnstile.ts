@@ -1,0 +1,66 @@
+/**
+ * Who waits for locks in this process, first in, first out. Between processes whoever commits first gets a freed lock;
+ * those of one process do not compete with one another.
+ */
+
+import type { HolderOf, Waiter } from "../queues.ts";
+import { Queues, type Wait } from "../queues.ts";
+
+export interface Patient extends Waiter {
+  /** It is first in line everywhere, and may try. */
+  admit(): void;
+  fail(reason: unknown): void;
+}
+
+export class Turnstile {
+  readonly #queues = new Queues();
+  /** Who holds what, as far as this process knows. */
+  readonly #holders = new Map<string, string>();
+
+  readonly holderOf: HolderOf = (contextId) => this.#holders.get(contextId) ?? null;
+
+  get lengths(): { contextId: string; waiting: number }[] {
+    return this.#queues.lengths;
+  }
+
+  isAwaited(contextId: string): boolean {
+    return this.#queues.has(contextId);
+  }
+
+  isFirst(patient: Patient): boolean {
+    return this.#queues.isFirstEverywhere(patient);
+  }
+
+  position(patient: Patient, contextId: string): number {
+    return this.#queues.position(patient, contextId);
+  }
+
+  /** Takes note of who has a lock; whoever waits for it is told to wait for that agent. */
+  holds(contextId: string, agentId: string | null): void {
+    if (agentId === null) this.#holders.delete(contextId);
+    else this.#holders.set(contextId, agentId);
+    this.#queues.pass(contextId, agentId);
+  }
+
+  cycle(patient: Patient): Wait[] | undefined {
+    return this.#queues.cycle(patient.agentId, patient.contextIds, this.holderOf);
+  }
+
+  join(patient: Patient): void {
+    this.#queues.join(patient, this.holderOf);
+  }
+
+  /** Out of its queues; those behind it may be first now. */
+  leave(patient: Patient): void {
+    this.#queues.leave(patient);
+    for (const contextId of patient.contextIds) {
+      const first = this.#queues.first(contextId) as Patient | undefined;
+      if (first !== undefined && this.#queues.isFirstEverywhere(first)) first.admit();
+    }
+  }
+
+  /** All who wait, or those of one agent. */
+  waitersOf(agentId: string | undefined): Patient[] {
+    return this.#queues.waitersOf(agentId) as Patient[];
+  }
+}

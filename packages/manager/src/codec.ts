@@ -1,0 +1,55 @@
+/** How engines keep entries as text. What comes back is never trusted. */
+
+import { copyDeep, isPlainObject } from "./data.ts";
+import type { Entry, Lock } from "./entry.ts";
+import { ContextError } from "./errors.ts";
+
+/** An entry as JSON, without its id: that is its key. */
+export function encodeEntry(entry: Entry): string {
+  const { version, data, lock, createdAtMs, updatedAtMs, updatedBy, note, revision, incarnation, chains } = entry;
+  const stored = { version, data, lock, createdAtMs, updatedAtMs, updatedBy, note, revision, incarnation };
+  return JSON.stringify(chains === undefined ? stored : { ...stored, chains: [...chains] });
+}
+
+/** @throws ContextError CORRUPT. */
+export function decodeEntry(contextId: string, text: string): Entry {
+  return entryFrom(contextId, parse(contextId, text));
+}
+
+/** An entry from the value that `encodeEntry` has written as text. */
+export function entryFrom(contextId: string, stored: unknown): Entry {
+  if (!isPlainObject(stored)) throw corrupt(contextId, "it is no object");
+  const { version, data, lock, createdAtMs, updatedAtMs, updatedBy, note, revision, incarnation, chains } = stored;
+  const copied = isPlainObject(data) ? copyDeep(data) : undefined;
+  if (copied === undefined) throw corrupt(contextId, "its data is no plain object of JSON values");
+  if (typeof version !== "string") throw corrupt(contextId, "its version is no string");
+  for (const [name, value] of Object.entries({ createdAtMs, updatedAtMs, revision, incarnation })) {
+    if (typeof value !== "number") throw corrupt(contextId, `its ${name} is no number`);
+  }
+  return {
+    contextId,
+    version,
+    data: copied,
+    exposed: false,
+    lock: (lock ?? null) as Lock | null,
+    createdAtMs: createdAtMs as number,
+    updatedAtMs: updatedAtMs as number,
+    updatedBy: (updatedBy ?? null) as string | null,
+    note: (note ?? null) as string | null,
+    revision: revision as number,
+    incarnation: incarnation as number,
+    chains: Array.isArray(chains) ? new Map(chains as [string, never][]) : undefined,
+  };
+}
+
+function parse(contextId: string, text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw corrupt(contextId, "it is no JSON");
+  }
+}
+
+function corrupt(contextId: string, reason: string): ContextError {
+  return new ContextError("CORRUPT", { where: `what is stored of context ${JSON.stringify(contextId)}`, reason });
+}

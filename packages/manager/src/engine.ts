@@ -1,0 +1,145 @@
+/**
+ * What a storage must be able to do to stand under a manager: compare and set, and tell what was set. It knows no
+ * rules (law 3). Everything above it, from conflicts to leases, is the same for every engine.
+ */
+
+import type { ChangeKind } from "./changes.ts";
+import type { Entry, Lock, Time } from "./entry.ts";
+
+/**
+ * What one transaction does to one context.
+ *
+ * A negative number in `expect`, and in the revision, incarnation or token of `next`, is a placeholder: `-n` stands
+ * for the revision that the n-th transaction of the same `commit` gets, counted from 1. So transactions can build on
+ * one another in one round trip; when one of them fails, those that build on it are mismatches.
+ */
+export interface Write {
+  readonly id: string;
+  /** The revision that the entry must have; 0 when there must be none. */
+  readonly expect: number;
+  /** What is to be there then: `null` for nothing, `undefined` for what is there, which is then only checked. */
+  readonly next: Entry | null | undefined;
+  /** Whether the entry that is replaced is a version of its own, for `history`. `null` forgets those kept. */
+  readonly keeps: boolean | null;
+}
+
+/** All of it or nothing, under one revision. */
+export interface Transaction {
+  /** Names the attempt in the change log, so that it can be found there when its outcome is not known. */
+  readonly opId: string;
+  readonly writes: readonly Write[];
+  /** For the change log; their revision is that of the transaction. */
+  readonly changes: readonly LoggedChange[];
+  /** Removes every context. Then there are no writes. */
+  readonly clears?: boolean;
+}
+
+/** A change as an engine keeps it. */
+export interface LoggedChange {
+  readonly kind: ChangeKind;
+  readonly contextId: string | null;
+  readonly agentId: string | null;
+  readonly note: string | null;
+  /** The context after it. */
+  readonly entry: Entry | null;
+}
+
+/** A change as an engine tells it. */
+export interface EngineChange extends LoggedChange {
+  readonly revision: number;
+  readonly opId: string;
+}
+
+/** What became of a transaction. */
+export type CommitOutcome =
+  | { readonly kind: "ok"; readonly revision: number }
+  /** An entry was not at the expected revision. Not a conflict: that is for the rules to say. */
+  | { readonly kind: "mismatch" }
+  /** It may have been committed or not: a connection was cut at the wrong moment. */
+  | { readonly kind: "indeterminate"; readonly cause: unknown };
+
+export interface Loaded {
+  /** In the order of the ids asked for. */
+  readonly entries: readonly (Entry | undefined)[];
+  readonly time: Time;
+  /** The revision as of which this is so. */
+  readonly head: number;
+  /** How many contexts there are, where that was asked for. */
+  readonly contexts: number | undefined;
+}
+
+export interface EnginePage {
+  /** In the order of creation. */
+  readonly entries: readonly Entry[];
+  /** Where the next page goes on; `undefined` when there is none. */
+  readonly next: string | undefined;
+  /** The revision as of which this is so. */
+  readonly head: number;
+}
+
+export interface EngineChanges {
+  /** In order; the changes of one transaction are never torn apart. */
+  readonly changes: readonly EngineChange[];
+  readonly head: number;
+  /** All changes from this revision on are kept. */
+  readonly oldest: number;
+}
+
+/** What an engine can do beyond the contract. Checked in both directions by the conformance kit. */
+export interface EngineSupports {
+  /** What is committed is there after the process has gone. */
+  readonly durable: boolean;
+  /** Several processes may have the same store open. */
+  readonly shared: boolean;
+}
+
+export interface Engine {
+  readonly supports: Readonly<EngineSupports>;
+  /** @param counts - whether `contexts` is wanted. */
+  load(ids: readonly string[], counts?: boolean): Promise<Loaded>;
+  /**
+   * Commits independent transactions in their order. Puts revisions in place of the placeholders in the entries
+   * given, by {@link settle}. Rejects only when nothing at all was committed.
+   */
+  commit(transactions: readonly Transaction[]): Promise<CommitOutcome[]>;
+  /** @param options - `after` is the `next` of the page before. */
+  list(options: {
+    readonly prefix: string;
+    readonly after: string | undefined;
+    readonly limit: number;
+  }): Promise<EnginePage>;
+  /** The changes past a revision, at least `limit` of them if there are as many, and whole transactions. */
+  changes(options: { readonly after: number; readonly limit: number }): Promise<EngineChanges>;
+  /** The versions before the present one that are kept, the oldest first. */
+  history(id: string): Promise<Entry[]>;
+  /** A hint that `changes` may have more: it may come late, too often or not at all. */
+  onWake(listener: () => void): () => void;
+  close(): Promise<void>;
+}
+
+/** What an engine is opened with. */
+export interface EngineOptions {
+  /** How many versions before the present one are kept of each context. */
+  readonly historyLimit: number;
+  /** How many changes are kept at least. */
+  readonly changeLogLimit: number;
+}
+
+/** The placeholder for the revision of a transaction, by its place in a commit from 0. */
+export function placeholder(index: number): number {
+  return -(index + 1);
+}
+
+/** The revision that a number stands for. */
+export function resolved(value: number, revisions: readonly number[]): number {
+  return value >= 0 ? value : (revisions[-value - 1] ?? value);
+}
+
+/** Puts revisions in place of the placeholders of an entry. */
+export function settle(entry: Entry, revisions: readonly number[]): void {
+  const draft = entry as { -readonly [Key in keyof Entry]: Entry[Key] };
+  draft.revision = resolved(entry.revision, revisions);
+  draft.incarnation = resolved(entry.incarnation, revisions);
+  if (entry.lock !== null)
+    (draft.lock as { -readonly [Key in keyof Lock]: Lock[Key] }).token = resolved(entry.lock.token, revisions);
+}

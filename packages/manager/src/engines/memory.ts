@@ -1,0 +1,129 @@
+/** The reference engine: the contract in as few lines as it takes, for tests and for a single process. */
+
+import type {
+  CommitOutcome,
+  Engine,
+  EngineChange,
+  EngineChanges,
+  EngineOptions,
+  EnginePage,
+  EngineSupports,
+  Loaded,
+  Transaction,
+  Write,
+} from "../engine.ts";
+import { resolved, settle } from "../engine.ts";
+import type { Clock } from "../clock.ts";
+import type { Entry } from "../entry.ts";
+
+export class MemoryEngine implements Engine {
+  readonly supports: Readonly<EngineSupports> = Object.freeze({ durable: false, shared: false });
+  readonly #clock: Clock;
+  readonly #options: EngineOptions;
+  /** In the order of creation. */
+  readonly #entries = new Map<string, { readonly order: number; readonly entry: Entry }>();
+  readonly #history = new Map<string, Entry[]>();
+  #log: EngineChange[] = [];
+  #head = 0;
+  #oldest = 1;
+  #created = 0;
+  readonly #listeners = new Set<() => void>();
+
+  constructor(clock: Clock, options: EngineOptions) {
+    this.#clock = clock;
+    this.#options = options;
+  }
+
+  load(ids: readonly string[], counts = false): Promise<Loaded> {
+    return Promise.resolve({
+      entries: ids.map((id) => this.#entries.get(id)?.entry),
+      time: { wallMs: this.#clock.wallMs(), leaseMs: this.#clock.leaseMs() },
+      head: this.#head,
+      contexts: counts ? this.#entries.size : undefined,
+    });
+  }
+
+  commit(transactions: readonly Transaction[]): Promise<CommitOutcome[]> {
+    const revisions: number[] = [];
+    const outcomes = transactions.map((transaction): CommitOutcome => {
+      const fits = transaction.writes.every(({ id, expect }) => {
+        const entry = this.#entries.get(id)?.entry;
+        return (entry?.revision ?? 0) === resolved(expect, revisions);
+      });
+      if (!fits) {
+        revisions.push(Number.NaN);
+        return { kind: "mismatch" };
+      }
+      revisions.push(++this.#head);
+      this.#apply(transaction, revisions);
+      return { kind: "ok", revision: this.#head };
+    });
+    this.#trim();
+    for (const listener of this.#listeners) queueMicrotask(listener);
+    return Promise.resolve(outcomes);
+  }
+
+  list({ prefix, after, limit }: Parameters<Engine["list"]>[0]): Promise<EnginePage> {
+    const from = Number(after ?? 0);
+    const found = [...this.#entries.values()].filter(
+      ({ order, entry }) => order > from && entry.contextId.startsWith(prefix),
+    );
+    const page = found.slice(0, limit);
+    const next = found.length > limit ? String(page.at(-1)?.order) : undefined;
+    return Promise.resolve({ entries: page.map(({ entry }) => entry), next, head: this.#head });
+  }
+
+  changes({ after, limit }: Parameters<Engine["changes"]>[0]): Promise<EngineChanges> {
+    const past = this.#log.filter(({ revision }) => revision > after);
+    const last = past[limit - 1]?.revision ?? Infinity;
+    const changes = past.filter(({ revision }) => revision <= last);
+    return Promise.resolve({ changes, head: this.#head, oldest: this.#oldest });
+  }
+
+  history(id: string): Promise<Entry[]> {
+    return Promise.resolve([...(this.#history.get(id) ?? [])]);
+  }
+
+  onWake(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  close(): Promise<void> {
+    this.#listeners.clear();
+    return Promise.resolve();
+  }
+
+  #apply({ opId, writes, changes, clears = false }: Transaction, revisions: readonly number[]): void {
+    if (clears) {
+      this.#entries.clear();
+      this.#history.clear();
+    }
+    for (const write of writes) this.#write(write, revisions);
+    for (const change of changes) this.#log.push({ ...change, revision: this.#head, opId });
+  }
+
+  #write({ id, next, keeps }: Write, revisions: readonly number[]): void {
+    if (next === undefined) return;
+    const found = this.#entries.get(id);
+    if (keeps === null) this.#history.delete(id);
+    else if (keeps && found !== undefined) this.#keep(id, found.entry);
+    if (next === null || keeps === null) this.#entries.delete(id);
+    if (next === null) return;
+    settle(next, revisions);
+    this.#entries.set(id, { order: this.#entries.get(id)?.order ?? ++this.#created, entry: next });
+  }
+
+  #keep(id: string, entry: Entry): void {
+    const { historyLimit } = this.#options;
+    const kept = [...(this.#history.get(id) ?? []), entry];
+    if (historyLimit > 0) this.#history.set(id, kept.slice(-historyLimit));
+  }
+
+  #trim(): void {
+    const surplus = this.#log.length - this.#options.changeLogLimit;
+    if (surplus <= 0) return;
+    this.#oldest = 1 + (this.#log[surplus - 1]?.revision ?? 0);
+    this.#log = this.#log.filter(({ revision }) => revision >= this.#oldest);
+  }
+}
