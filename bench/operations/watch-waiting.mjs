@@ -1,0 +1,98 @@
+/** @import { Contestant, Store, Target, TwoKeys, Walk } from "../types.d.ts" */
+
+import { EventEmitter, on } from "node:events";
+import { twoKeys } from "../payloads.mjs";
+import * as stores from "../stores.mjs";
+
+export const name = "watch-waiting";
+export const title = "update of 2 keys, read by a watcher that waits for it";
+export const sizes = [1];
+
+const fill = stores.filledWithVersions(stores.deep);
+
+/** @type {Record<string, Contestant>} */
+export const contestants = {
+  deep: {
+    async setUp(ids) {
+      const state = await fill(ids);
+      const changes = state.store.watch(ids[0]);
+      await changes.next(); // how it is
+      return { ...state, changes };
+    },
+    round,
+  },
+  "events.on": {
+    async setUp(ids) {
+      const emitter = new EventEmitter();
+      return { ...(await fill(ids)), emitter, events: on(emitter, ids[0] ?? "") };
+    },
+    round: roundOfEmitter,
+  },
+  "events.on, nothing written": {
+    async setUp(ids) {
+      const emitter = new EventEmitter();
+      return { emitter, events: on(emitter, ids[0] ?? ""), context: (await fill(ids)).store.get(ids[0] ?? "") };
+    },
+    round: roundOfEmitterAlone,
+  },
+};
+
+/** @type {Target[]} */
+export const targets = [{ contestant: "deep", against: "events.on", atMost: 1 }];
+
+/**
+ * @param {{ store: Store<TwoKeys>, versions: any[], changes: AsyncIterator<any> }} state
+ * @param {Walk} walk
+ * @param {number} from
+ * @param {number} count
+ */
+async function round({ store, versions, changes }, walk, from, count) {
+  let sum = 0;
+  for (let done = 0; done < count; done++) {
+    const coming = changes.next();
+    versions[from] = store.update(walk[from], twoKeys(done), versions[from]).version;
+    const { value } = await coming;
+    sum += value.context.version.length;
+  }
+  return sum;
+}
+
+/**
+ * The same manager, and an emitter that emits what was written.
+ *
+ * @param {{ store: Store<TwoKeys>, versions: any[], emitter: EventEmitter, events: AsyncIterator<any> }} state
+ * @param {Walk} walk
+ * @param {number} from
+ * @param {number} count
+ */
+async function roundOfEmitter({ store, versions, emitter, events }, walk, from, count) {
+  let sum = 0;
+  for (let done = 0; done < count; done++) {
+    const coming = events.next();
+    const context = store.update(walk[from], twoKeys(done), versions[from]);
+    versions[from] = context.version;
+    emitter.emit(walk[from], { kind: "updated", context });
+    const { value } = await coming;
+    sum += value[0].context.version.length;
+  }
+  return sum;
+}
+
+/**
+ * What the emitter costs without the manager.
+ *
+ * @param {{ emitter: EventEmitter, events: AsyncIterator<any>, context: any }} state
+ * @param {Walk} walk
+ * @param {number} from
+ * @param {number} count
+ */
+async function roundOfEmitterAlone({ emitter, events, context }, walk, from, count) {
+  let sum = 0;
+  for (let done = 0; done < count; done++) {
+    const coming = events.next();
+    emitter.emit(walk[from], { kind: "updated", context });
+    const { value } = await coming;
+    sum += value[0].context.version.length;
+  }
+  return sum;
+}
