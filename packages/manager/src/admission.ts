@@ -1,4 +1,4 @@
-import { type Copy, describe, explain, isPlainObject } from "./data.ts";
+import { type Copy, describe, explain, finish, isPlainObject } from "./data.ts";
 import { Rejection } from "./rejection.ts";
 import { type DataIssue, isSchema, type SchemaOption, validate } from "./schema.ts";
 import { byteSize } from "./size.ts";
@@ -51,7 +51,8 @@ function admitting(copy: Copy, { maxDataBytes, schema }: Limits): Admit {
     const wanted = isSchema(schema) ? schema : schema(contextId);
     if (copied instanceof Rejection || wanted === undefined) return copied;
     if (!isSchema(wanted)) return badSchema(`a Standard Schema or undefined for ${describe(contextId)}`, wanted);
-    const result = validate(wanted, copied);
+    // Frozen already: a schema may keep what it is shown.
+    const result = validate(wanted, finish(copied));
     if (result === undefined) return badSchema("a schema that answers at once", Promise.resolve());
     if ("issues" in result) return misfit(argument, result.issues);
     if (result.value === copied) return copied;

@@ -14,7 +14,7 @@ import type { DeepReadonly, JsonObject } from "./data.ts";
 import type { Author } from "./entry.ts";
 import { ContextError } from "./errors.ts";
 import { type Lease, releaseQuietly } from "./leases.ts";
-import { type Change, modify, type ModifyOptions } from "./modify.ts";
+import { modify, type ModifyOptions, type Revise } from "./modify.ts";
 import type { MergePatch, PatchOperation } from "./patch.ts";
 import { accepted } from "./refusal.ts";
 import type { Store } from "./store.ts";
@@ -171,7 +171,7 @@ export class Agent<Data extends object = JsonObject> {
   ): SharedContext<Data>;
   modify(
     contextId: string,
-    change: Change<Data>,
+    change: Revise<Data>,
     options?: ModifyOptions,
   ): SharedContext<Data> | Promise<SharedContext<Data>> {
     this.#checkOpen();

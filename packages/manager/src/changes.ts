@@ -80,6 +80,10 @@ export function changesBetween(
   revision: number,
   act: Act | undefined,
 ): ChangeRecord[] {
+  if (before !== undefined && after?.lock === before.lock && after.incarnation === before.incarnation) {
+    const { updatedBy: agentId, note } = after; // a write, by far the most frequent
+    return [{ revision, kind: "updated", contextId, agentId, note, before, after }];
+  }
   const changes: ChangeRecord[] = [];
   const add = (kind: ChangeKind, { agentId, note }: Act): void => {
     changes.push({ revision, kind, contextId, agentId, note, before, after });

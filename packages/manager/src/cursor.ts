@@ -203,9 +203,10 @@ export class Cursor<Data extends object> implements Reader, AsyncIterableIterato
     if (this.#known === undefined) this.#records = records;
     else this.#records = this.#phase === "behind" ? this.#caughtUp(page, this.#known) : latest(records, this.#known);
     this.#next = 0;
+    const goesOn = this.#phase !== "live";
     this.#phase = "live";
     this.after = through;
-    return this.#records.length > 0;
+    return goesOn || this.#records.length > 0;
   }
 
   /** What is newer than what was read, and what has gone since. */

@@ -276,7 +276,7 @@ export const ERROR_CODES: { readonly [Code in ErrorCode]: CodeEntry<Code> } = {
     retryable: false,
     httpStatus: 400,
     message: ({ argument, path, expected, received }) =>
-      `${argument}${path === "" ? "" : ` at ${describe(path)}`}: expected ${expected}; received ${received}`,
+      `${argument}${path === "" ? "" : ` at ${JSON.stringify(path)}`}: expected ${expected}; received ${received}`,
   },
   TOO_LARGE: {
     meaning: "The data is larger than the option maxDataBytes allows.",
@@ -299,9 +299,9 @@ const LONGEST_LIST = 3;
 function places(conflicts: readonly PathConflict[], writers: readonly (Writer | null)[]): string {
   const named = conflicts.slice(0, LONGEST_LIST).map(({ path }, index) => {
     const writer = writers[index] ?? null;
-    if (writer === null) return describe(path);
+    if (writer === null) return JSON.stringify(path);
     const by = writer.agentId === null ? "written" : `written by ${describe(writer.agentId)}`;
-    return `${describe(path)} (${by} in version ${describe(writer.version)})`;
+    return `${JSON.stringify(path)} (${by} in version ${describe(writer.version)})`;
   });
   const rest = conflicts.length - named.length;
   return `${named.join(", ")}${rest === 0 ? "" : ` and ${rest} more`}`;

@@ -112,10 +112,8 @@ export class Feed implements Log {
    */
   tell(): void {
     if (this.#hushed > 0) return;
-    const woken = this.#woken;
-    this.#woken = [];
-    for (const reader of woken) reader.wake();
-    if (this.#isTelling) return;
+    this.#wakeAll();
+    if (this.#isTelling || this.#untold.length === 0) return;
     this.#isTelling = true;
     try {
       for (let next = 0; next < this.#untold.length; next++) this.#tellOf(this.#untold[next] as ChangeRecord);
@@ -123,6 +121,13 @@ export class Feed implements Log {
       this.#untold.length = 0;
       this.#isTelling = false;
     }
+  }
+
+  #wakeAll(): void {
+    if (this.#woken.length === 0) return;
+    const woken = this.#woken;
+    this.#woken = [];
+    for (const reader of woken) reader.wake();
   }
 
   /** Runs what commits as a consequence of a commit; `tell` waits for the end. */
@@ -160,14 +165,21 @@ export class Feed implements Log {
   }
 
   present(filter: ContextFilter | undefined): Records {
+    return { records: this.#matching(filter).map(currentOf), through: this.head };
+  }
+
+  #matching(filter: ContextFilter | undefined): Entry[] {
+    if (typeof filter === "string") {
+      const entry = this.#entries.get(filter);
+      return entry === undefined ? [] : [entry];
+    }
     const entries = [...this.#entries.values()].filter(({ contextId }) => passes(filter, contextId));
-    entries.sort((one, other) => one.revision - other.revision);
-    return { records: entries.map(currentOf), through: this.head };
+    return entries.sort((one, other) => one.revision - other.revision);
   }
 
   read(reader: Reader, limit: number): Records | Gap {
     const place = this.#places.get(reader);
-    if (place === undefined) return { records: [], through: reader.after };
+    if (place === undefined || place.isIdle) return { records: [], through: this.head };
     if (place.hasMissed) {
       place.hasMissed = false; // a reader that goes on has caught up by other means
       return { oldest: this.#oldest, head: this.head };

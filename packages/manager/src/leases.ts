@@ -5,7 +5,7 @@ import { type Author, isAnother } from "./entry.ts";
 import { describe, type DeepReadonly, type JsonObject } from "./data.ts";
 import { invalid, isContextError } from "./errors.ts";
 import type { Hold } from "./hold.ts";
-import { type Change, modify, type ModifyOptions } from "./modify.ts";
+import { modify, type ModifyOptions, type Revise } from "./modify.ts";
 import type { MergePatch, PatchOperation } from "./patch.ts";
 import type { Plan } from "./plan.ts";
 import { accepted } from "./refusal.ts";
@@ -148,7 +148,7 @@ export class Lease<Data extends object = JsonObject> {
   ): SharedContext<Data>;
   modify(
     contextId: string,
-    change: Change<Data>,
+    change: Revise<Data>,
     options?: ModifyOptions,
   ): SharedContext<Data> | Promise<SharedContext<Data>> {
     this.#checkCovered(contextId);

@@ -27,7 +27,7 @@ export interface ModifyOptions {
 }
 
 /** Makes new data of a snapshot. */
-export type Change<Data extends object> = (
+export type Revise<Data extends object> = (
   context: SharedContext<Data>,
 ) => DeepReadonly<Data> | PromiseLike<DeepReadonly<Data>>;
 
@@ -43,7 +43,7 @@ const LONGEST_PAUSE_MS = 500;
 export function modify<Data extends object>(
   store: Store,
   contextId: string,
-  change: Change<Data>,
+  change: Revise<Data>,
   options: ModifyOptions | undefined,
   author: Author,
   check: () => void,
@@ -75,7 +75,7 @@ export function modify<Data extends object>(
     firstAttempt: number,
   ): Promise<SharedContext<Data>> {
     let context = first;
-    let changed: ReturnType<Change<Data>> = thinking;
+    let changed: ReturnType<Revise<Data>> = thinking;
     for (let attempt = firstAttempt; ; attempt++) {
       const outcome = write(await unlessAborted(changed, signal), context);
       if (isLast(outcome, attempt)) return wrap<Data>(accepted(outcome));

@@ -7,12 +7,23 @@
  */
 
 import type { Admission } from "./admission.ts";
-import { type Author, type Entry, type Expected, hasLapsed, holding, type Lock, PENDING, type Time } from "./entry.ts";
+import {
+  type Author,
+  type Entry,
+  type Expected,
+  expose,
+  hasLapsed,
+  holding,
+  type Lock,
+  PENDING,
+  type Time,
+} from "./entry.ts";
 import { explain } from "./data.ts";
 import { isEqual } from "./equal.ts";
 import type { PathConflict } from "./errors.ts";
 import { type Chains, chainsOn } from "./increments.ts";
-import { applyEdit, type Edit, type Edited, merged, type Misfit } from "./patch.ts";
+import { type Edited, merged, type Misfit } from "./edited.ts";
+import { applyEdit, type Edit } from "./patch.ts";
 import { Rejection } from "./rejection.ts";
 import type { Overlap } from "./merge.ts";
 import { writerOf } from "./writers.ts";
@@ -153,10 +164,16 @@ export function edit(
   const edited = editedFrom(base, found, command, admission);
   if (edited instanceof Rejection) return edited;
   if ("misfit" in edited) return misfit(edited.misfit);
-  if ("overlaps" in edited) return conflict(found, base, edited.overlaps, versionsFrom(base, kept, found));
+  if ("overlaps" in edited) {
+    // What the refusal tells may be the data itself: frozen before anybody can touch it.
+    expose(base);
+    expose(found);
+    return conflict(found, base, edited.overlaps, versionsFrom(base, kept, found));
+  }
   if (isEqual(edited.data, found.data)) return found;
   const data = admission.admit(command.contextId, "data", edited.data, found.data);
   if (data instanceof Rejection) return data;
+  if (isEqual(data, found.data)) return found; // a schema may have put back what was taken away
   return written(found, data, false, chainsOn(data, edited.chains), command, time);
 }
 

@@ -2,7 +2,7 @@ import { checkFunction, checkId, type ExpectedVersion, type WriteOptions } from 
 import { createCommand, patchCommand, removeCommand, updateCommand } from "./commands.ts";
 import { type SharedContext, wrap } from "./context.ts";
 import type { DeepReadonly, JsonObject } from "./data.ts";
-import type { Author, Entry } from "./entry.ts";
+import { type Author, type Entry, PENDING } from "./entry.ts";
 import { invalid } from "./errors.ts";
 import type { MergePatch, PatchOperation } from "./patch.ts";
 import type { Plan } from "./plan.ts";
@@ -98,7 +98,7 @@ export class Transaction<Data extends object = JsonObject> {
   get(contextId: string): SharedContext<Data> | undefined {
     this.#check(contextId);
     const entry = this.#plan.read(contextId);
-    return entry && wrap<Data>(entry);
+    return entry && snapshotOf<Data>(entry);
   }
 
   /**
@@ -160,11 +160,16 @@ export class Transaction<Data extends object = JsonObject> {
   }
 
   #accept(outcome: Entry | Rejection): SharedContext<Data> {
-    return wrap<Data>(this.#store.accept(outcome));
+    return snapshotOf<Data>(this.#store.accept(outcome));
   }
 
   #check(contextId: string): void {
     if (this.#over) throw invalid("tx", "", "a transaction whose function is running", "one that is over");
     checkId("contextId", contextId);
   }
+}
+
+/** Of a copy where it is not committed: the commit puts a revision into the entry, and a snapshot never changes. */
+function snapshotOf<Data extends object>(entry: Entry): SharedContext<Data> {
+  return wrap<Data>(entry.revision === PENDING ? { ...entry, lock: entry.lock && { ...entry.lock } } : entry);
 }
