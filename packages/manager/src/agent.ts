@@ -323,6 +323,7 @@ export class Agent<Data extends object = JsonObject> {
    */
   close(): void {
     if (this.#closed) return;
+    this.#store.checkAlone();
     this.#closed = true;
     this.#store.forget(this.agentId);
   }

@@ -85,8 +85,9 @@ export function changesBetween(
     return [{ revision, kind: "updated", contextId, agentId, note, before, after }];
   }
   const changes: ChangeRecord[] = [];
+  const about = { revision, contextId };
   const add = (kind: ChangeKind, { agentId, note }: Act): void => {
-    changes.push({ revision, kind, contextId, agentId, note, before, after });
+    changes.push({ ...about, kind, agentId, note, before, after });
   };
   if (after === undefined) {
     add("deleted", act ?? NOBODY);
@@ -94,8 +95,9 @@ export function changesBetween(
   }
   const written: Act = { agentId: after.updatedBy, note: after.note };
   if (before === undefined || isAnother(before, after)) {
-    if (before !== undefined) add("deleted", act ?? written);
-    add("created", written);
+    if (before !== undefined)
+      changes.push({ ...about, kind: "deleted", ...(act ?? written), before, after: undefined });
+    changes.push({ ...about, kind: "created", ...written, before: undefined, after });
     return changes;
   }
   const isWrite = before.version !== after.version;

@@ -29,6 +29,8 @@ export interface Gap {
   /** The oldest revision from which on all is kept. */
   readonly oldest: number;
   readonly head: number;
+  /** It was not kept when the reader began: what was deleted before, nobody can tell it any more. */
+  readonly isTooOld: boolean;
 }
 
 export type Eventually<Value> = Value | Promise<Value>;
@@ -73,6 +75,8 @@ export class Cursor<Data extends object> implements Reader, AsyncIterableIterato
   #phase: Phase;
   #attached = false;
   #reading = false;
+  /** It was woken while it was reading. */
+  #hasNews = false;
   #records: readonly ChangeRecord[] = [];
   #next = 0;
   readonly #requests: Request<Data>[] = [];
@@ -104,6 +108,7 @@ export class Cursor<Data extends object> implements Reader, AsyncIterableIterato
   }
 
   return(): Promise<IteratorResult<Change<Data>, undefined>> {
+    this.#failure = undefined;
     this.end();
     return Promise.resolve({ done: true, value: undefined });
   }
@@ -120,6 +125,7 @@ export class Cursor<Data extends object> implements Reader, AsyncIterableIterato
 
   /** Answers what it can; what is left waits to be woken. */
   wake(): void {
+    this.#hasNews = true;
     while (this.#requests.length > 0 && !this.#reading) {
       if (this.#next < this.#records.length) this.#requests.shift()?.resolve(this.#take());
       else if (this.#phase === "over") this.#dismiss();
@@ -175,18 +181,30 @@ export class Cursor<Data extends object> implements Reader, AsyncIterableIterato
   /** Whether it is to be tried again: something was read, or it is over. */
   #read(): boolean {
     if (!this.#attached) this.#attach();
+    if (this.#isOver) return true;
     const page = this.#phase === "live" ? this.#log.read(this, this.#limit) : this.#log.present(this.filter);
     if (!("then" in page)) return this.#accept(page);
-    this.#reading = true;
-    page
-      .then((late) => this.#phase === "over" || this.#accept(late))
-      .catch((reason: unknown) => this.#fail(reason))
-      .finally(() => {
-        this.#reading = false;
-        this.wake();
-      })
-      .catch(() => undefined);
+    void this.#readOn(page);
     return false;
+  }
+
+  /** What comes late is looked at again only if it was something, or if there has been news meanwhile. */
+  async #readOn(late: Promise<Records | Gap>): Promise<void> {
+    this.#reading = true;
+    this.#hasNews = false;
+    let goesOn = true;
+    try {
+      const page = await late;
+      if (!this.#isOver) goesOn = this.#accept(page);
+    } catch (error) {
+      this.#fail(error);
+    }
+    this.#reading = false;
+    if (goesOn || this.#hasNews) this.wake();
+  }
+
+  get #isOver(): boolean {
+    return this.#phase === "over";
   }
 
   get #limit(): number {
@@ -195,8 +213,8 @@ export class Cursor<Data extends object> implements Reader, AsyncIterableIterato
 
   #accept(page: Records | Gap): boolean {
     if ("oldest" in page) {
-      if (this.#known !== undefined && this.after <= page.head) this.#phase = "behind";
-      else this.#fail(new ContextError("COMPACTED", { after: this.after, ...page }));
+      if (this.#known !== undefined && !page.isTooOld) this.#phase = "behind";
+      else this.#fail(new ContextError("COMPACTED", { after: this.after, oldest: page.oldest, head: page.head }));
       return true;
     }
     const { records, through } = page;
@@ -225,28 +243,36 @@ export class Cursor<Data extends object> implements Reader, AsyncIterableIterato
 
 const GONE = { kind: "deleted", agentId: null, note: null, before: undefined, after: undefined } as const;
 
-/** Of each context the last of its changes, told as what it means to somebody who has not seen the others. */
+/** Of each context the last of its changes, told as what it means to somebody who has not seen those before it. */
 function latest(records: readonly ChangeRecord[], known: Set<string>): ChangeRecord[] {
-  const byId = new Map<string | null, ChangeRecord>();
+  const byId = new Map<string | null, ChangeRecord[]>();
   for (const record of records) {
     const { contextId } = record;
     if (contextId === null) byId.clear();
-    const first = byId.get(contextId);
+    const earlier = byId.get(contextId) ?? [];
     byId.delete(contextId); // to the end: revisions rise
-    byId.set(contextId, first === undefined ? record : together(first, record));
+    byId.set(contextId, [...earlier, record]);
   }
-  return [...byId.values()].filter((record) => isNews(record, known));
+  const news = [...byId.values()].filter(isNews).map(together);
+  for (const { contextId, after } of news) {
+    if (contextId === null) known.clear();
+    else if (after === undefined) known.delete(contextId);
+    else known.add(contextId);
+  }
+  return news;
 }
 
-function together(first: ChangeRecord, last: ChangeRecord): ChangeRecord {
-  const isOnlyLock = first.after?.version === last.after?.version;
-  return { ...last, before: first.before, kind: last.after === undefined || isOnlyLock ? last.kind : "updated" };
+/** What came and went unseen is none. */
+function isNews(records: readonly ChangeRecord[]): boolean {
+  return records[0]?.kind !== "created" || records.at(-1)?.after !== undefined;
 }
 
-/** Takes note of what the consumer will know. What came and went unseen is no news. */
-function isNews({ contextId, after }: ChangeRecord, known: Set<string>): boolean {
-  if (contextId === null) known.clear();
-  else if (after === undefined) return known.delete(contextId);
-  else known.add(contextId);
-  return true;
+function together(records: readonly ChangeRecord[]): ChangeRecord {
+  const last = records.at(-1) as ChangeRecord;
+  if (records.length === 1) return last;
+  const before = records[0]?.before;
+  if (last.after === undefined) return { ...last, before };
+  const kinds = new Set(records.map(({ kind }) => kind));
+  const kind = kinds.has("created") ? "created" : kinds.has("updated") ? "updated" : last.kind;
+  return { ...last, before, kind };
 }

@@ -23,6 +23,8 @@ interface Place {
   isIdle: boolean;
   /** Something that it has not read has been dropped. */
   hasMissed: boolean;
+  /** It had missed something before it began. */
+  readonly isTooOld: boolean;
 }
 
 interface Subscriber {
@@ -55,6 +57,7 @@ export class Feed implements Log {
   /** Readers that a commit has something for. */
   #woken: Reader[] = [];
   #isTelling = false;
+  #isClosed = false;
   /** While locks are handed on, nobody is told: what that commits is told after what caused it. */
   #hushed = 0;
 
@@ -82,7 +85,9 @@ export class Feed implements Log {
   get lag(): number {
     let lag = 0;
     for (const { reader, isIdle } of this.#places.values()) {
-      if (!isIdle) lag = Math.max(lag, this.#kept.length - this.#indexAfter(reader.after));
+      if (isIdle) continue;
+      const unread = this.#kept.slice(this.#indexAfter(reader.after));
+      lag = Math.max(lag, unread.filter(({ contextId }) => passes(reader.filter, contextId)).length);
     }
     return lag;
   }
@@ -142,6 +147,7 @@ export class Feed implements Log {
 
   /** No more changes for anybody. */
   close(): void {
+    this.#isClosed = true;
     for (const reader of this.#places.keys()) reader.end();
     for (const subscriber of this.#subscribers.all()) {
       subscriber.active = false;
@@ -182,7 +188,7 @@ export class Feed implements Log {
     if (place === undefined || place.isIdle) return { records: [], through: this.head };
     if (place.hasMissed) {
       place.hasMissed = false; // a reader that goes on has caught up by other means
-      return { oldest: this.#oldest, head: this.head };
+      return { oldest: this.#oldest, head: this.head, isTooOld: place.isTooOld };
     }
     const records: ChangeRecord[] = [];
     let last = reader.after;
@@ -197,8 +203,12 @@ export class Feed implements Log {
   }
 
   attach(reader: Reader, after: number | undefined): void {
+    if (this.#isClosed) {
+      reader.end();
+      return;
+    }
     const hasMissed = after !== undefined && (after > this.head || after < this.#oldest - 1);
-    const place: Place = { reader, isIdle: false, hasMissed };
+    const place: Place = { reader, isIdle: false, hasMissed, isTooOld: hasMissed };
     this.#places.set(reader, place);
     this.#readers.add(reader.filter, place);
   }

@@ -31,6 +31,8 @@ export class Handovers {
   readonly #holders = new Map<number, Holder | undefined>([[0, undefined]]);
   /** For each context with a queue and a lock that can lapse: when it is to be handed over. */
   readonly #lapses = new Map<string, Lapse>();
+  /** What is to be settled later. */
+  #unsettled: Set<string> | undefined;
   /** How many have ever waited, and how many leases have been lost. */
   waits = 0;
   losses = 0;
@@ -99,6 +101,18 @@ export class Handovers {
     this.#holders.delete(token);
   }
 
+  /** Runs something during which no waiter may be granted: they are looked after at its end. */
+  whileNobodyMoves<Result>(run: () => Result): Result {
+    const unsettled = new Set<string>();
+    this.#unsettled = unsettled;
+    try {
+      return run();
+    } finally {
+      this.#unsettled = undefined;
+      for (const contextId of unsettled) this.settle(contextId);
+    }
+  }
+
   /** Takes all the waiters of an agent out of their queues, or all waiters. */
   dismiss(agentId: string | undefined, error: ContextError): void {
     this.#expel(this.#queues.waitersOf(agentId), error);
@@ -111,6 +125,10 @@ export class Handovers {
 
   /** Gives a context to the first in its queue, if it is free and the waiter's turn has come everywhere. */
   settle(contextId: string): void {
+    if (this.#unsettled !== undefined) {
+      this.#unsettled.add(contextId);
+      return;
+    }
     const entry = this.#entries.get(contextId);
     if (entry === undefined) return;
     this.#queues.pass(contextId, entry.lock?.owner ?? null);

@@ -92,6 +92,7 @@ export class Hold implements Holder, Item {
 
   release(): void {
     this.check();
+    this.store.checkAlone();
     const contextIds = this.#end();
     if (contextIds.length > 0) this.#giveUp(contextIds);
   }

@@ -1,4 +1,4 @@
-import { checkId, type ExpectedVersion, type WriteOptions } from "./arguments.ts";
+import { checkFunction, checkId, type ExpectedVersion, type WriteOptions } from "./arguments.ts";
 import { mergeCommand, patchCommand, removeCommand, restoreCommand, updateCommand } from "./commands.ts";
 import { type SharedContext, wrap } from "./context.ts";
 import { type Author, isAnother } from "./entry.ts";
@@ -207,6 +207,7 @@ export class Lease<Data extends object = JsonObject> {
    * ```
    */
   transact<Result>(run: (tx: Transaction<Data>) => Result): Result {
+    checkFunction("run", run);
     this.#hold.check();
     const { store, author, agentId } = this.#hold;
     const holds = (contextId: string): boolean => this.#hold.contextIds.includes(contextId);

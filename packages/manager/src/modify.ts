@@ -57,7 +57,7 @@ export function modify<Data extends object>(
   const read = (): SharedContext<Data> => {
     check();
     const entry = store.entries.get(contextId);
-    if (entry === undefined) throw new ContextError("NOT_FOUND", { contextId });
+    if (entry === undefined) throw store.refusal(new ContextError("NOT_FOUND", { contextId }));
     return wrap<Data>(entry);
   };
   const write = (data: DeepReadonly<Data>, context: SharedContext<Data>): Entry | Rejection => {

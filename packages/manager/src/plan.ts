@@ -18,6 +18,8 @@ export class Plan {
   readonly #steps = new Map<string, Step>();
   /** How many contexts more there will be. */
   growth = 0;
+  /** How many of its writes were put together with what others had changed. */
+  merges = 0;
 
   constructor(load: (contextId: string) => Entry | undefined) {
     this.#load = load;
@@ -39,8 +41,9 @@ export class Plan {
 
   write(contextId: string, next: Entry | undefined, act?: Act): void {
     const before = this.read(contextId);
-    const found = this.#steps.get(contextId)?.found;
+    const step = this.#steps.get(contextId);
     this.growth += Number(next !== undefined) - Number(before !== undefined);
-    this.#steps.set(contextId, { contextId, found, next, act });
+    // What was said about a deletion stays when the context is created again.
+    this.#steps.set(contextId, { contextId, found: step?.found, next, act: act ?? step?.act });
   }
 }

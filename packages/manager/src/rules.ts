@@ -13,6 +13,7 @@ import {
   type Expected,
   expose,
   hasLapsed,
+  isAnother,
   holding,
   type Lock,
   PENDING,
@@ -181,7 +182,7 @@ export function edit(
 function baseOf(found: Entry, { expected, read }: EditCommand, kept: readonly Entry[]): Entry | undefined {
   if (expected === undefined || matches(found, expected)) return found;
   if (expected.incarnation !== undefined && expected.incarnation !== found.incarnation) return undefined;
-  const base = kept.find(({ version }) => version === expected.version) ?? read;
+  const base = kept.find((entry) => entry.version === expected.version && !isAnother(entry, found)) ?? read;
   return base !== undefined && isNewer(found, base) ? base : undefined;
 }
 

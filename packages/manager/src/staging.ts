@@ -2,7 +2,7 @@
 
 import type { Admission } from "./admission.ts";
 import type { Act } from "./changes.ts";
-import type { Entry, Time } from "./entry.ts";
+import type { Entry, Expected, Time } from "./entry.ts";
 import type { Plan } from "./plan.ts";
 import { Rejection } from "./rejection.ts";
 import * as rules from "./rules.ts";
@@ -51,10 +51,13 @@ export function update(plan: Plan, world: World, command: rules.UpdateCommand): 
 }
 
 export function edit(plan: Plan, world: World, command: rules.EditCommand): Staged<Entry> {
-  const { contextId } = command;
-  return stage(plan, contextId, (found) =>
-    rules.edit(found, command, world.time(found), world.admission, world.kept(contextId)),
+  const { contextId, expected } = command;
+  const found = plan.read(contextId);
+  const next = stage(plan, contextId, (present) =>
+    rules.edit(present, command, world.time(present), world.admission, world.kept(contextId)),
   );
+  if (isMerge(found, expected, next)) plan.merges += 1;
+  return next;
 }
 
 export function restore(plan: Plan, world: World, command: rules.RestoreCommand): Staged<Entry> {
@@ -81,4 +84,11 @@ export function change(
   act?: Act,
 ): Staged<Entry> {
   return stage(plan, contextId, rule, act);
+}
+
+/** Whether a write has been put together with what others had changed since its caller read. */
+export function isMerge(found: Entry | undefined, expected: Expected | undefined, next: rules.Outcome): boolean {
+  return (
+    expected !== undefined && next !== found && !(next instanceof Rejection) && expected.version !== found?.version
+  );
 }

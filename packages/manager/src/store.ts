@@ -28,7 +28,7 @@ import type {
   UnlockCommand,
   UpdateCommand,
 } from "./rules.ts";
-import type { World } from "./staging.ts";
+import { isMerge, type World } from "./staging.ts";
 
 export interface StoreOptions {
   readonly clock: Clock;
@@ -108,8 +108,9 @@ export class Store implements Room, World {
     const found = this.entries.get(contextId);
     const next = rules.edit(found, command, this.time(found), this.admission, this.kept(contextId));
     if (this.#overtaken(head, contextId, found)) return this.edit(command);
-    if (isMerge(found, command, next)) this.counters.merges += 1;
-    return this.commit(contextId, found, next);
+    const outcome = this.commit(contextId, found, next);
+    if (isMerge(found, command.expected, next)) this.counters.merges += 1;
+    return outcome;
   }
 
   restore(command: RestoreCommand): Entry | Rejection {
@@ -181,16 +182,20 @@ export class Store implements Room, World {
 
   /** Runs what makes a plan, while nothing else may write, and commits the plan. */
   transact<Result>(make: (plan: Plan) => Result): Result {
-    this.#checkAlone();
+    this.checkAlone();
     const plan = this.plan();
     this.#open = plan;
-    let result: Result;
-    try {
-      result = make(plan);
-    } finally {
-      this.#open = undefined;
-    }
-    return this.commitPlan(plan) ? result : this.transact(make);
+    // Whose turn it is while the function runs, gets it afterwards.
+    return this.handovers.whileNobodyMoves(() => {
+      let result: Result;
+      try {
+        result = make(plan);
+      } finally {
+        this.#open = undefined;
+      }
+      this.commitPlan(plan); // nobody else could write: what it has read is still so
+      return result;
+    });
   }
 
   /** All that a plan writes, if what it has read and what it replaces is still there; whether that was so. */
@@ -199,7 +204,8 @@ export class Store implements Room, World {
     if (steps.some(({ contextId, found }) => this.entries.get(contextId) !== found)) return false;
     const writes = steps.filter(({ found, next }) => next !== found);
     if (writes.length === 0) return true;
-    this.#checkAlone();
+    this.checkAlone();
+    this.counters.merges += plan.merges;
     const revision = ++this.feed.head;
     for (const { contextId, found, next, act } of writes) this.#put(contextId, found, next, revision, act);
     this.#handOver(() => {
@@ -212,7 +218,7 @@ export class Store implements Room, World {
   commit<Next extends Outcome>(contextId: string, found: Entry | undefined, next: Next, act?: Act): Next {
     if (next instanceof Rejection) this.counters.refuse(next.code);
     if (next instanceof Rejection || next === found) return next;
-    if (this.#open !== undefined) this.#checkAlone();
+    if (this.#open !== undefined) this.checkAlone();
     this.#put(contextId, found, next, ++this.feed.head, act);
     if (this.handovers.isBusy) this.#handOver(() => this.handovers.moved(found, next, act?.reason));
     else if (this.feed.hasNews) this.feed.tell();
@@ -233,7 +239,7 @@ export class Store implements Room, World {
 
   clear(): void {
     if (this.entries.size === 0) return;
-    this.#checkAlone();
+    this.checkAlone();
     const cleared = [...this.entries.values()];
     this.feed.head += 1;
     this.entries.clear();
@@ -258,6 +264,13 @@ export class Store implements Room, World {
 
   checkOpen(): void {
     if (this.closed) throw new ContextError("CLOSED", {});
+  }
+
+  /** @throws ContextError INVALID while a transaction is open. */
+  checkAlone(): void {
+    if (this.#open === undefined) return;
+    const expected = "the methods of the transaction while its function runs";
+    throw this.refusal(invalid("transact", "", expected, "a write around it"));
   }
 
   /** Takes no command any more; whoever waits is told. */
@@ -292,17 +305,11 @@ export class Store implements Room, World {
     if (this.feed.hasNews) this.feed.tell();
   }
 
-  #checkAlone(): void {
-    if (this.#open === undefined) return;
-    const expected = "the methods of the transaction while its function runs";
-    throw this.refusal(invalid("transact", "", expected, "a write around it"));
-  }
-
   /** `lock` and `unlock` answer `false` where section 6.20 says so. */
   #flag(contextId: string, found: Entry | undefined, next: Entry | Rejection): boolean | Rejection {
-    if (next instanceof Rejection) return next.code === "LOCKED" ? false : next;
-    this.commit(contextId, found, next);
-    return true;
+    if (next instanceof Rejection && next.code === "LOCKED") return false;
+    const outcome = this.commit(contextId, found, next);
+    return outcome instanceof Rejection ? outcome : true;
   }
 
   /**
@@ -312,10 +319,4 @@ export class Store implements Room, World {
   #overtaken(head: number, contextId: string, found: Entry | undefined): boolean {
     return this.head !== head && this.entries.get(contextId) !== found;
   }
-}
-
-function isMerge(found: Entry | undefined, { expected }: EditCommand, next: Entry | Rejection): boolean {
-  return (
-    expected !== undefined && next !== found && !(next instanceof Rejection) && expected.version !== found?.version
-  );
 }

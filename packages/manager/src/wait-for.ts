@@ -2,7 +2,7 @@ import type { Item } from "./agenda.ts";
 import { type SharedContext, wrap } from "./context.ts";
 import type { JsonObject } from "./data.ts";
 import { holding } from "./entry.ts";
-import { ContextError } from "./errors.ts";
+import { ContextError, invalid } from "./errors.ts";
 import type { Store } from "./store.ts";
 
 /** How to wait for a condition; every wait ends. */
@@ -70,15 +70,12 @@ class Condition<Data extends object> implements Item {
       ({ context }) => this.#look(context),
       () => this.#fail(new ContextError("CLOSED", {})),
     );
+    this.#signal?.addEventListener("abort", this);
     if (this.#signal?.aborted === true) this.handleEvent();
     else this.#look(entry && wrap<Data>(entry));
     if (!this.#isWaiting) return;
-    if (this.#timeoutMs === 0) {
-      this.due();
-      return;
-    }
-    this.#signal?.addEventListener("abort", this);
-    if (this.#timeoutMs !== Infinity) deadlines.add(this);
+    if (this.#timeoutMs === 0) this.due();
+    else if (this.#timeoutMs !== Infinity) deadlines.add(this);
   }
 
   /** The time is up. */
@@ -106,7 +103,7 @@ class Condition<Data extends object> implements Item {
   #look(context: SharedContext<Data> | undefined): void {
     if (context === undefined || !this.#isWaiting) return;
     try {
-      if (!this.#predicate(context) || !this.#isWaiting) return;
+      if (!satisfies(this.#predicate, context) || !this.#isWaiting) return;
     } catch (error) {
       this.#fail(error);
       return;
@@ -126,4 +123,11 @@ class Condition<Data extends object> implements Item {
     this.#store.deadlines.remove(this);
     this.#signal?.removeEventListener("abort", this);
   }
+}
+
+/** What a predicate says; a promise would count as true whatever comes of it. */
+export function satisfies<Data extends object>(predicate: Predicate<Data>, context: SharedContext<Data>): boolean {
+  const answer: unknown = predicate(context);
+  if (typeof answer !== "object" || answer === null || !("then" in answer)) return Boolean(answer);
+  throw invalid("predicate", "", "a synchronous function", "one that returns a promise");
 }

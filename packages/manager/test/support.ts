@@ -1,4 +1,4 @@
-import { type AnyContextError, type Clock, type ErrorCode, isContextError } from "shared-context-manager";
+import { type AnyContextError, type Change, type Clock, type ErrorCode, isContextError } from "shared-context-manager";
 import { expect } from "vitest";
 
 /** The refusal that `action` ends in; fails when it does not, or with another code. */
@@ -78,4 +78,54 @@ export function manualClock(wallMs = Date.UTC(2026, 0, 31, 9, 30)): ManualClock 
 /** Lets everything that waits for promises alone run. */
 export async function settled(): Promise<void> {
   for (let turn = 0; turn < 20; turn++) await Promise.resolve();
+}
+
+/** A change in short, as in "3 updated plan". */
+export function brief({ revision, kind, contextId }: Pick<Change, "contextId" | "kind" | "revision">): string {
+  return `${revision} ${kind} ${contextId ?? "*"}`;
+}
+
+/** What a stream has told so far. */
+export interface Following<Data extends object> {
+  readonly changes: Change<Data>[];
+  /** The same in short. */
+  readonly told: string[];
+  /** How it ended: "done", or what it rejected with. */
+  end: unknown;
+}
+
+/** Reads a stream in the background, as fast as it comes. */
+export function follow<Data extends object>(stream: AsyncIterable<Change<Data>>): Following<Data> {
+  const following: Following<Data> = { changes: [], told: [], end: undefined };
+  const read = async (): Promise<unknown> => {
+    for await (const change of stream) {
+      following.changes.push(change);
+      following.told.push(brief(change));
+    }
+    return "done";
+  };
+  read().then(
+    (end) => (following.end = end),
+    (error: unknown) => (following.end = error),
+  );
+  return following;
+}
+
+/** The next so many changes of a stream, in short. */
+export async function take<Data extends object>(
+  stream: AsyncIterator<Change<Data>, undefined>,
+  count: number,
+): Promise<string[]> {
+  const told: string[] = [];
+  while (told.length < count) {
+    const { done, value } = await stream.next();
+    if (done === true) return [...told, "done"];
+    told.push(brief(value));
+  }
+  return told;
+}
+
+/** A method as it is before a test puts another in its place; to be called with `call`. */
+export function methodOf<Class extends object, Name extends keyof Class>(prototype: Class, name: Name): Class[Name] {
+  return prototype[name];
 }

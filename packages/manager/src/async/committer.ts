@@ -52,6 +52,7 @@ interface Planned {
   readonly queued: Queued;
   readonly outcome: unknown;
   readonly failed: boolean;
+  readonly merges: number;
   /** Its place among the transactions; `undefined` when it writes nothing. */
   readonly index: number | undefined;
   /** The transactions of the same round that it has seen the results of. */
@@ -158,7 +159,7 @@ export class Committer {
       const { steps } = plan;
       const basis = new Set(steps.flatMap(({ contextId }) => author.get(contextId) ?? []));
       const writes = failed || outcome instanceof Rejection ? [] : steps.filter(({ found, next }) => next !== found);
-      if (writes.length === 0) return { queued, outcome, failed, index: undefined, basis };
+      if (writes.length === 0) return { queued, outcome, failed, merges: 0, index: undefined, basis };
       const index = transactions.length;
       for (const { next } of writes) if (next !== undefined) brand(next, placeholder(index));
       transactions.push(transactionOf(queued.opId, steps));
@@ -167,7 +168,7 @@ export class Committer {
         present.set(contextId, next);
         author.set(contextId, index);
       }
-      return { queued, outcome, failed, index, basis };
+      return { queued, outcome, failed, merges: plan.merges, index, basis };
     });
   }
 
@@ -209,7 +210,7 @@ export class Committer {
 
   /** `false` when it must be planned again. */
   #isSettled(planned: Planned, revisions: readonly (number | undefined | ContextError)[]): boolean {
-    const { queued, outcome, failed, index, basis } = planned;
+    const { queued, outcome, failed, merges, index, basis } = planned;
     const own = index === undefined ? 0 : revisions[index];
     if (own instanceof ContextError) {
       this.#counters.refuse(own.code);
@@ -225,6 +226,7 @@ export class Committer {
       rejectWith(queued, outcome);
     } else {
       if (index !== undefined) this.#counters.writes += 1;
+      this.#counters.merges += merges;
       queued.resolve(outcome);
     }
     return true;

@@ -13,6 +13,8 @@ interface Place {
   isIdle: boolean;
   /** Something has come while it was reading. */
   hasNews: boolean;
+  /** It has been given something, or there was nothing to give. */
+  hasRead: boolean;
 }
 
 interface Subscriber {
@@ -39,6 +41,7 @@ export class Follower implements Log {
   #stop: (() => void) | undefined;
   #pulling = false;
   #pullAgain = false;
+  #isClosed = false;
 
   constructor(engine: Engine, head: number) {
     this.#engine = engine;
@@ -73,7 +76,11 @@ export class Follower implements Log {
   }
 
   attach(reader: Reader): void {
-    const place: Place = { reader, isIdle: false, hasNews: false };
+    if (this.#isClosed) {
+      reader.end();
+      return;
+    }
+    const place: Place = { reader, isIdle: false, hasNews: false, hasRead: false };
     this.#places.set(reader, place);
     this.#readers.add(reader.filter, place);
     this.#start();
@@ -115,7 +122,9 @@ export class Follower implements Log {
     for (let { after } = reader; ;) {
       if (place !== undefined) place.hasNews = false;
       const page = await this.#engine.changes({ after, limit: Math.min(limit, CHANGES_AT_ONCE) });
-      if (after > page.head || page.oldest > after + 1) return { oldest: page.oldest, head: page.head };
+      if (after > page.head || page.oldest > after + 1)
+        return { oldest: page.oldest, head: page.head, isTooOld: place?.hasRead !== true };
+      if (place !== undefined) place.hasRead = true;
       const records = page.changes.filter(({ contextId }) => passes(reader.filter, contextId)).map(recordOf);
       const last = page.changes.at(-1)?.revision;
       if (records.length > 0) return { records, through: last ?? page.head };
@@ -128,6 +137,7 @@ export class Follower implements Log {
 
   /** No more changes for anybody. */
   close(): void {
+    this.#isClosed = true;
     for (const reader of this.#places.keys()) reader.end();
     for (const subscriber of this.#subscribers.all()) {
       subscriber.active = false;

@@ -95,13 +95,7 @@ export class AsyncStore {
     return this.run({
       contextIds: [contextId],
       wantsHistory: (found) => expected !== undefined && expected.version !== found?.version,
-      plan: (plan, view) => {
-        const found = plan.read(contextId);
-        const next = staging.edit(plan, this.world(view), taken);
-        const isMerge = expected !== undefined && expected.version !== found?.version;
-        if (isMerge && next !== found && !(next instanceof Rejection)) this.counters.merges += 1;
-        return next;
-      },
+      plan: (plan, view) => staging.edit(plan, this.world(view), taken),
     });
   }
 

@@ -3,7 +3,7 @@ import { Cursor } from "../cursor.ts";
 import type { JsonObject } from "../data.ts";
 import { type Entry, holding } from "../entry.ts";
 import { ContextError } from "../errors.ts";
-import type { Predicate } from "../wait-for.ts";
+import { type Predicate, satisfies } from "../wait-for.ts";
 import type { AsyncStore } from "./store.ts";
 
 /** The context as soon as it satisfies the predicate: as it is, or after one of the changes to come. */
@@ -29,7 +29,7 @@ export async function waitFor<Data extends object>(
         );
   try {
     for await (const { context } of cursor) {
-      if (context !== undefined && predicate(context)) return context;
+      if (context !== undefined && satisfies(predicate, context)) return context;
     }
   } finally {
     cancel?.();
