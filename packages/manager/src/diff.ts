@@ -63,11 +63,13 @@ function compareArrays(before: List, after: List, path: string, patch: JsonPatch
   const shorter = Math.min(before.length, after.length);
   let start = 0;
   // Not `at`: on a frozen array it takes many times as long.
-  while (start < shorter && isSame(before[start], after[start])) start += 1;
+  while (start < shorter && (before[start] === after[start] || isEqual(before[start], after[start]))) start += 1;
   let tail = 0;
-  while (tail < shorter - start && isSame(before[before.length - 1 - tail], after[after.length - 1 - tail])) tail += 1;
-  const old = before.slice(start, before.length - tail);
-  const next = after.slice(start, after.length - tail);
+  for (let from = before.length - 1, to = after.length - 1; tail < shorter - start; tail++, from--, to--) {
+    if (before[from] !== after[to] && !isEqual(before[from], after[to])) break;
+  }
+  const old = between(before, start, before.length - tail);
+  const next = between(after, start, after.length - tail);
   const partners = partnersOf(old, next);
   const staying = new Set(partners);
   // From the end to the front, so that no removal shifts what is still to be removed.
@@ -83,8 +85,11 @@ function compareArrays(before: List, after: List, path: string, patch: JsonPatch
   }
 }
 
-function isSame(one: unknown, other: unknown): boolean {
-  return one === other || isEqual(one, other);
+/** `slice`, which takes many times as long on a frozen array. */
+function between(list: List, start: number, end: number): unknown[] {
+  const part: unknown[] = [];
+  for (let index = start; index < end; index++) part.push(list[index]);
+  return part;
 }
 
 /** For each element of `next` the index of the element of `old` that becomes it, if any; these indexes rise. */

@@ -9,7 +9,8 @@ import { describe, expect, it } from "vitest";
 import { diff } from "../src/diff.ts";
 import { isEqual } from "../src/equal.ts";
 import { merge, type Overlap } from "../src/merge.ts";
-import { applyEdit, type Edit, type Edited, type Step, type Version } from "../src/patch.ts";
+import { applyEdit, type Edit, type Step } from "../src/patch.ts";
+import type { Edited, Version } from "../src/edited.ts";
 import { parsePath } from "../src/pointer.ts";
 
 type Merge = typeof merge;
