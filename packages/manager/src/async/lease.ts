@@ -241,8 +241,10 @@ export class AsyncLease<Data extends object = JsonObject> {
 
   #listen(): void {
     const stops = this.#held.map((contextId) =>
-      this.#store.follower.subscribe(contextId, ({ context }) => {
-        if (context?.lock?.token === this.token || !this.#held.includes(contextId)) return;
+      this.#store.follower.subscribe(contextId, ({ context, revision }) => {
+        // What is told late may be older than the lease.
+        if (revision <= this.token || context?.lock?.token === this.token) return;
+        if (!this.#held.includes(contextId)) return;
         const owner = context?.lockedBy ?? null;
         const reason = context === undefined ? "the context was deleted" : "the lock has been released or taken over";
         this.#lose({ contextId, token: this.token, owner, reason });
