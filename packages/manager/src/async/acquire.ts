@@ -114,8 +114,7 @@ class Seeker<Data extends object> implements Patient {
   async seek(): Promise<AsyncLease<Data>> {
     const { turnstile, follower } = this.#store;
     const { signal } = this.#request;
-    const cycle = turnstile.cycle(this);
-    if (cycle !== undefined) throw this.#store.refusal(new ContextError("DEADLOCK", { cycle }));
+    await this.#checkDeadlock();
     turnstile.join(this);
     this.#store.waits += 1;
     const stops = this.contextIds.map((contextId) =>
@@ -137,6 +136,18 @@ class Seeker<Data extends object> implements Patient {
       signal?.removeEventListener("abort", onAbort);
       turnstile.leave(this);
     }
+  }
+
+  /** Who holds what is known here from what has been told, and that may be late: asked again before it is decided on. */
+  async #checkDeadlock(): Promise<void> {
+    const { turnstile } = this.#store;
+    if (turnstile.cycle(this) === undefined) return;
+    for (const contextId of this.contextIds) {
+      const entry = await this.#store.load(contextId);
+      turnstile.holds(contextId, entry?.lock?.owner ?? null);
+    }
+    const cycle = turnstile.cycle(this);
+    if (cycle !== undefined) throw this.#store.refusal(new ContextError("DEADLOCK", { cycle }));
   }
 
   /** Something has happened: it may be first in line, or the lock may be free. */
@@ -167,7 +178,8 @@ class Seeker<Data extends object> implements Patient {
   /** Until there is news, the lock lapses, or the time is up. */
   async #sleep(): Promise<void> {
     const leftMs = this.#endsAtMs - this.#store.clock.leaseMs();
-    const lapsesInMs = this.#busy?.lapsesInMs ?? Infinity;
+    // Whoever is not first in line is woken when it is.
+    const lapsesInMs = this.#store.turnstile.isFirst(this) ? (this.#busy?.lapsesInMs ?? Infinity) : Infinity;
     let cancel: (() => void) | undefined;
     await new Promise<void>((resolve) => {
       this.#wake = resolve;

@@ -11,6 +11,7 @@ import {
   type Engine,
   type LoggedChange,
   placeholder,
+  settle,
   type Transaction,
   type Write,
 } from "../engine.ts";
@@ -118,6 +119,7 @@ export class Committer {
       return [];
     }
     const revisions = await this.#revisionsOf(outcomes, transactions, head);
+    settleFound(outcomes, transactions, revisions);
     const newest = Math.max(0, ...revisions.filter((revision): revision is number => typeof revision === "number"));
     if (newest > 0) this.#onCommit(newest);
     return planned.filter((one) => !this.#isSettled(one, revisions)).map(({ queued }) => queued);
@@ -282,6 +284,19 @@ function keeps({ found, next }: Step): boolean | null {
 
 function isRejection(outcome: unknown): outcome is Rejection {
   return outcome instanceof Rejection;
+}
+
+/** What was found in the log to have happened, the engine has not put its revisions into. */
+function settleFound(
+  outcomes: readonly CommitOutcome[],
+  transactions: readonly Transaction[],
+  revisions: readonly (number | undefined | ContextError)[],
+): void {
+  const known = revisions.map((revision) => (typeof revision === "number" ? revision : Number.NaN));
+  for (const [index, outcome] of outcomes.entries()) {
+    if (outcome.kind !== "indeterminate" || typeof revisions[index] !== "number") continue;
+    for (const { next } of transactions[index]?.writes ?? []) if (next) settle(next, known);
+  }
 }
 
 function rejectWith({ reject }: Queued, outcome: Rejection): void {

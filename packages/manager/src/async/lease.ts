@@ -25,6 +25,16 @@ export let leaseOn: <Data extends object>(store: AsyncStore, term: Term, token: 
 /**
  * A lock on one or several contexts of a shared store, held for as long as it is renewed: `Lease`, awaited. Other
  * processes may take it over once it has lapsed; from then on every write through it is LEASE_LOST.
+ *
+ * Every write through it is checked for its fencing token and for the version in one step, in the storage. It renews
+ * itself at a third of its time to live until `maxHoldMs`.
+ *
+ * @example
+ * ```ts
+ * await using lease = await agent.acquire("plan");
+ * const context = await manager.get("plan");
+ * if (context) await lease.update("plan", { ...context.data, step: 2 }, context);
+ * ```
  */
 export class AsyncLease<Data extends object = JsonObject> {
   /** The agent that holds it. */
@@ -81,7 +91,12 @@ export class AsyncLease<Data extends object = JsonObject> {
   /**
    * Replaces the data of a context that the lease holds.
    *
-   * @throws {@link ContextError} INVALID, NOT_FOUND, LEASE_LOST, CONFLICT, TOO_LARGE, UNAVAILABLE, INDETERMINATE.
+   * @throws {@link ContextError} INVALID, NOT_FOUND, LEASE_LOST, CONFLICT, TOO_LARGE, CLOSED, UNAVAILABLE,
+   *   INDETERMINATE.
+   * @example
+   * ```ts
+   * await lease.update("plan", { ...context.data, step: 2 }, context, { note: "reviewed" });
+   * ```
    */
   async update(
     contextId: string,
@@ -94,7 +109,16 @@ export class AsyncLease<Data extends object = JsonObject> {
     return wrap<Data>(await this.#guarded(this.#store.update(command)));
   }
 
-  /** Changes only what the patch names. Throws what `update` throws; CONFLICT has `conflicts` by path. */
+  /**
+   * Changes only what the patch names, as `agent.patch` does, in a context that the lease holds.
+   *
+   * @throws {@link ContextError} INVALID, NOT_FOUND, LEASE_LOST, CONFLICT with `conflicts` by path, TOO_LARGE, CLOSED,
+   *   UNAVAILABLE, INDETERMINATE.
+   * @example
+   * ```ts
+   * await lease.patch("plan", [{ op: "append", path: "/findings", value: "leak" }]);
+   * ```
+   */
   async patch(
     contextId: string,
     patch: MergePatch<Data> | readonly PatchOperation[],
@@ -106,7 +130,17 @@ export class AsyncLease<Data extends object = JsonObject> {
     return wrap<Data>(await this.#guarded(this.#store.edit(command)));
   }
 
-  /** Writes what has been made of a snapshot, together with what was changed since. Throws what `patch` throws. */
+  /**
+   * Writes what has been made of a snapshot, together with what was changed since, as `agent.merge` does, in a context
+   * that the lease holds.
+   *
+   * @throws {@link ContextError} INVALID, NOT_FOUND, LEASE_LOST, CONFLICT with `conflicts` by path, TOO_LARGE, CLOSED,
+   *   UNAVAILABLE, INDETERMINATE.
+   * @example
+   * ```ts
+   * await lease.merge(context, { ...context.data, step: 2 });
+   * ```
+   */
   async merge(
     base: SharedContext<Data>,
     data: DeepReadonly<Data>,
@@ -117,29 +151,79 @@ export class AsyncLease<Data extends object = JsonObject> {
     return wrap<Data>(await this.#guarded(this.#store.edit(command)));
   }
 
-  /** Reads, lets `change` make new data, and writes that; see `agent.modify`. */
+  /**
+   * Reads a context that the lease holds, lets `change` make new data of it, and writes that. While the lease is held,
+   * only writes of its own agent can come in between; then it runs again.
+   *
+   * @param change - gets the snapshot and returns the whole new data, or a promise of it. It may run several times.
+   * @throws {@link ContextError} INVALID, NOT_FOUND, LEASE_LOST, CLOSED, UNAVAILABLE, INDETERMINATE, and the last
+   *   CONFLICT after `attempts` runs; what `change` throws; or the reason of the signal.
+   * @example
+   * ```ts
+   * await lease.modify("plan", async ({ data }) => think(data), { signal: lease.signal });
+   * ```
+   */
   async modify(contextId: string, change: AsyncChange<Data>, options?: ModifyOptions): Promise<SharedContext<Data>> {
     this.#checkCovered(contextId);
     return this.#guarded(modify(this.#store, contextId, change, options, this.#author, () => this.#check()));
   }
 
-  /** Writes the data of an earlier version as a new version. */
+  /**
+   * Writes the data of an earlier version as a new version. Restoring the present version changes nothing.
+   *
+   * @param version - one that `manager.history` still has.
+   * @throws {@link ContextError} INVALID, NOT_FOUND (of the context or of the version), LEASE_LOST, CLOSED,
+   *   UNAVAILABLE, INDETERMINATE.
+   * @example
+   * ```ts
+   * await lease.restore("plan", "3", { note: "version 4 lost the budget" });
+   * ```
+   */
   async restore(contextId: string, version: string, options?: WriteOptions): Promise<SharedContext<Data>> {
     this.#checkCovered(contextId);
     const command = restoreCommand(this.#author, contextId, version, options);
     return wrap<Data>(await this.#guarded(this.#store.restore(command)));
   }
 
-  /** Deletes a context that the lease holds, and with it the lock. @returns whether it existed. */
+  /**
+   * Deletes a context that the lease holds, and with it the lock.
+   *
+   * @returns whether it existed.
+   * @throws {@link ContextError} INVALID, LEASE_LOST, CONFLICT, CLOSED, UNAVAILABLE, INDETERMINATE.
+   * @example
+   * ```ts
+   * await lease.delete("plan", undefined, { note: "all done" });
+   * ```
+   */
   async delete(contextId: string, expected?: ExpectedVersion, options?: WriteOptions): Promise<boolean> {
     this.#checkCovered(contextId);
     const command = removeCommand(this.#author, contextId, expected, options);
+    const wasHeld = this.#held.includes(contextId);
     const existed = await this.#guarded(this.#store.remove(command));
+    if (wasHeld && !existed) {
+      this.#lose(this.#over(contextId, "the context was deleted"));
+      this.#check();
+    }
     this.#letGo([contextId]);
     return existed;
   }
 
-  /** Several contexts as one; see `agent.transact`. What the lease holds is written by its token. */
+  /**
+   * Runs a function that reads and writes several contexts, and commits all of it or nothing, as `agent.transact` does.
+   * What the lease holds is written by its token, other contexts in the name of its agent.
+   *
+   * @param run - may be asynchronous, and may run several times.
+   * @returns what `run` returns.
+   * @throws {@link ContextError} INVALID, LEASE_LOST, CLOSED, UNAVAILABLE, INDETERMINATE, and what the methods of the
+   *   transaction refuse.
+   * @example
+   * ```ts
+   * await lease.transact(async (tx) => {
+   *   await tx.patch("plan", { step: 2 });
+   *   await tx.delete("draft");
+   * });
+   * ```
+   */
   async transact<Result>(run: (tx: AsyncTransaction<Data>) => Result | PromiseLike<Result>): Promise<Result> {
     this.#check();
     const { agentId } = this;
@@ -153,11 +237,16 @@ export class AsyncLease<Data extends object = JsonObject> {
   /**
    * Extends the lease by its time to live from now, also past `maxHoldMs`.
    *
-   * @throws {@link ContextError} LEASE_LOST, UNAVAILABLE.
+   * @throws {@link ContextError} LEASE_LOST, CLOSED, UNAVAILABLE, INDETERMINATE.
+   * @example
+   * ```ts
+   * await lease.renew();
+   * ```
    */
   async renew(): Promise<void> {
     this.#check();
-    if (this.#held.length === 0) throw new ContextError("LEASE_LOST", this.#over("it was released"));
+    if (this.#held.length === 0)
+      throw new ContextError("LEASE_LOST", this.#over(this.contextIds[0] ?? "", "it was released"));
     await this.#guarded(this.#renewBy(this.#ttlMs));
     this.#scheduleRenewal();
   }
@@ -165,7 +254,12 @@ export class AsyncLease<Data extends object = JsonObject> {
   /**
    * Gives the locks back. Once is enough, twice does no harm.
    *
-   * @throws {@link ContextError} LEASE_LOST, UNAVAILABLE.
+   * @throws {@link ContextError} LEASE_LOST: whatever was done under the lease may have been seen, or overwritten;
+   *   CLOSED, UNAVAILABLE, INDETERMINATE.
+   * @example
+   * ```ts
+   * await lease.release();
+   * ```
    */
   async release(): Promise<void> {
     this.#check();
@@ -270,8 +364,8 @@ export class AsyncLease<Data extends object = JsonObject> {
     return contextIds;
   }
 
-  #over(reason: string): ErrorDetails["LEASE_LOST"] {
-    return { contextId: this.contextIds[0] ?? "", token: this.token, owner: null, reason };
+  #over(contextId: string, reason: string): ErrorDetails["LEASE_LOST"] {
+    return { contextId, token: this.token, owner: null, reason };
   }
 
   #check(): void {

@@ -96,6 +96,20 @@ let openTransaction: <Data extends object>(store: AsyncStore, authorOf: AuthorOf
 /**
  * Several contexts, read and written as one: `Transaction`, awaited. Its function may run several times, and may see
  * some contexts older than others: then it is not committed, and runs again.
+ *
+ * What it returns is how things will be if the transaction is committed; until then nobody else sees it, and its
+ * snapshots have no revision.
+ *
+ * @example
+ * ```ts
+ * await planner.transact(async (tx) => {
+ *   const [from, to] = [await tx.get("ann"), await tx.get("bob")];
+ *   if (from === undefined || to === undefined || from.data.credits < 10) return false;
+ *   await tx.update("ann", { ...from.data, credits: from.data.credits - 10 });
+ *   await tx.update("bob", { ...to.data, credits: to.data.credits + 10 });
+ *   return true;
+ * });
+ * ```
  */
 export class AsyncTransaction<Data extends object = JsonObject> {
   readonly #store: AsyncStore;
@@ -123,14 +137,30 @@ export class AsyncTransaction<Data extends object = JsonObject> {
     };
   }
 
-  /** The context as this transaction leaves it so far, or `undefined`. */
+  /**
+   * The context as this transaction leaves it so far, or `undefined`.
+   *
+   * @throws {@link ContextError} INVALID, UNAVAILABLE, CORRUPT.
+   * @example
+   * ```ts
+   * const credits = (await tx.get("ann"))?.data.credits;
+   * ```
+   */
   async get(contextId: string): Promise<SharedContext<Data> | undefined> {
     await this.#load(contextId);
     const entry = this.#plan.read(contextId);
     return entry && wrap<Data>(entry);
   }
 
-  /** Creates a context. */
+  /**
+   * Creates a context.
+   *
+   * @throws {@link ContextError} INVALID, EXISTS, TOO_LARGE, LIMIT, UNAVAILABLE.
+   * @example
+   * ```ts
+   * await tx.create("receipt", { from: "ann", credits: 10 });
+   * ```
+   */
   async create(
     contextId: string,
     initialData: DeepReadonly<Data>,
@@ -141,7 +171,16 @@ export class AsyncTransaction<Data extends object = JsonObject> {
     return this.#accept(staging.create(this.#plan, this.#world, command));
   }
 
-  /** Replaces the data of a context. Without `expected`, whatever the transaction has read. */
+  /**
+   * Replaces the data of a context.
+   *
+   * @param expected - a version that it must be at; without it, whatever the transaction has read.
+   * @throws {@link ContextError} INVALID, NOT_FOUND, LEASE_LOST, LOCKED, CONFLICT, TOO_LARGE, UNAVAILABLE.
+   * @example
+   * ```ts
+   * await tx.update("ann", { ...from.data, credits: 0 });
+   * ```
+   */
   async update(
     contextId: string,
     data: DeepReadonly<Data>,
@@ -155,7 +194,16 @@ export class AsyncTransaction<Data extends object = JsonObject> {
     return this.#accept(staging.update(this.#plan, this.#world, command));
   }
 
-  /** Changes only what the patch names. */
+  /**
+   * Changes only what the patch names, as `agent.patch` does.
+   *
+   * @throws {@link ContextError} INVALID, NOT_FOUND, LEASE_LOST, LOCKED, CONFLICT with `conflicts` by path, TOO_LARGE,
+   *   UNAVAILABLE.
+   * @example
+   * ```ts
+   * await tx.patch("ann", [{ op: "increment", path: "/credits", value: -10 }]);
+   * ```
+   */
   async patch(
     contextId: string,
     patch: MergePatch<Data> | readonly PatchOperation[],
@@ -169,7 +217,16 @@ export class AsyncTransaction<Data extends object = JsonObject> {
     return this.#accept(staging.edit(this.#plan, this.#world, command));
   }
 
-  /** Deletes a context, unless another agent has locked it. @returns whether it existed. */
+  /**
+   * Deletes a context, unless another agent has locked it.
+   *
+   * @returns whether it existed.
+   * @throws {@link ContextError} INVALID, LEASE_LOST, LOCKED, CONFLICT, UNAVAILABLE.
+   * @example
+   * ```ts
+   * await tx.delete("draft");
+   * ```
+   */
   async delete(contextId: string, expected?: ExpectedVersion, options?: WriteOptions): Promise<boolean> {
     const command = removeCommand(this.#authorOf(contextId), contextId, expected, options);
     await this.#load(contextId);
