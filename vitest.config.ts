@@ -3,10 +3,18 @@ import { defineConfig } from "vitest/config";
 
 // Tests import the public name and run on the sources; without the alias, the package's own `exports` lead to the build.
 const onBuild = process.env["SHARED_CONTEXT_TARGET"] === "dist";
-const sources = fileURLToPath(new URL("packages/manager/src/index.ts", import.meta.url));
+const source = (file: string, folder = "manager"): string =>
+  fileURLToPath(new URL(`packages/${folder}/src/${file}`, import.meta.url));
+const sources = {
+  "shared-context-manager/engine": source("engine.ts"),
+  "shared-context-manager/testing": source("testing/index.ts"),
+  "shared-context-manager/tools": source("tools.ts"),
+  "shared-context-manager": source("index.ts"),
+  "shared-context-server": source("index.ts", "server"),
+};
 
 export default defineConfig({
-  resolve: { alias: onBuild ? {} : { "shared-context-manager": sources } },
+  resolve: { alias: onBuild ? {} : sources },
   test: {
     include: ["packages/*/test/**/*.test.ts", "examples/**/*.test.ts", "test/**/*.test.ts"],
     typecheck: { enabled: false },

@@ -125,6 +125,9 @@ export interface EngineOptions {
   readonly changeLogLimit: number;
 }
 
+export { decodeEntry, encodeEntry } from "./codec.ts";
+export type { Entry, Lock, Time } from "./entry.ts";
+
 /** The placeholder for the revision of a transaction, by its place in a commit from 0. */
 export function placeholder(index: number): number {
   return -(index + 1);

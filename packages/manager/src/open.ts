@@ -8,7 +8,7 @@ import { type Clock, systemClock } from "./clock.ts";
 import { copyDeep, describe, type JsonObject } from "./data.ts";
 import type { Engine, EngineOptions } from "./engine.ts";
 import { MemoryEngine } from "./engines/memory.ts";
-import { ContextError, invalid } from "./errors.ts";
+import { invalid } from "./errors.ts";
 import type { SchemaOption } from "./schema.ts";
 
 /** Options of a manager over a storage; each has a default that is safe. */
@@ -37,11 +37,14 @@ const CHANGE_LOG_LIMIT = 10_000;
  * - `sqlite:path/to/file.db` is one file that the processes of one machine share (Node 22.13 or newer). It is made when it
  *   is not there. `sqlite::memory:` is one that goes with the process. `?synchronous=normal` trades the last moments before
  *   a power loss for speed.
+ * - `postgres://user@host/database` is for many machines, through the package `pg`. `?schema=`, `?pool=` and `?sslmode=` as
+ *   usual.
+ * - `redis://host:6379` (`rediss://`, `valkey://`) is for many machines too, through the package `redis`.
  *
  * `?namespace=name` separates managers in one storage.
  *
- * @throws {@link ContextError} INVALID for a URL that names no engine; UNSUPPORTED where the runtime or the storage is too
- *   old, or too new; UNAVAILABLE when it cannot be opened.
+ * @throws {@link ContextError} INVALID for a URL that names no engine; MISSING_DEPENDENCY, which names the package
+ *   to install; UNSUPPORTED where the runtime or the storage is too old, or too new; UNAVAILABLE when it cannot be opened.
  * @example
  * ```ts
  * await using manager = await openManager("sqlite:contexts.db?namespace=swarm");
@@ -82,40 +85,77 @@ async function managerFor<Data extends object>(
   return managerOn<Data>(new AsyncStore({ engine, clock, admission: limits, maxContexts, head }));
 }
 
-/** Parts of a URL that engines read themselves. */
-export interface EngineUrl {
+/** What engines read of a URL themselves. */
+interface EngineUrl {
   readonly scheme: string;
   readonly path: string;
   readonly parameters: URLSearchParams;
 }
 
-async function openEngine(url: string, options: EngineOptions, clock: Clock): Promise<Engine> {
-  const { scheme, path, parameters } = parseUrl(url);
-  switch (scheme) {
-    case "memory":
-      checkParameters(url, parameters, ["namespace"]);
-      return new MemoryEngine(clock, options);
-    case "sqlite": {
-      checkParameters(url, parameters, ["namespace", "synchronous"]);
-      const { openSqlite } = await import("./engines/sqlite.ts");
-      return openSqlite(path, parameters, options);
-    }
-    default:
-      throw invalid("url", "", "a URL that begins with memory: or sqlite:", describe(url));
-  }
+interface EngineEntry {
+  readonly parameters: readonly string[];
+  readonly open: (url: EngineUrl, options: EngineOptions, clock: Clock) => Engine | Promise<Engine>;
 }
 
+const MEMORY: EngineEntry = {
+  parameters: ["namespace"],
+  open: (_url, options, clock) => new MemoryEngine(clock, options),
+};
+
+const SQLITE: EngineEntry = {
+  parameters: ["namespace", "synchronous"],
+  async open({ path, parameters }, options) {
+    const { openSqlite } = await import("./engines/sqlite.ts");
+    return openSqlite(path, parameters, options);
+  },
+};
+
+const POSTGRES: EngineEntry = {
+  parameters: ["namespace", "schema", "pool", "sslmode", "ssl"],
+  async open({ scheme, path, parameters }, options) {
+    const { openPostgres } = await import("./engines/postgres.ts");
+    return openPostgres(`${scheme}:${path}`, parameters, options);
+  },
+};
+
+const REDIS: EngineEntry = {
+  parameters: ["namespace", "timeoutMs"],
+  async open({ scheme, path, parameters }, options) {
+    const { openRedis } = await import("./engines/redis.ts");
+    return openRedis(scheme, path, parameters, options);
+  },
+};
+
+/** By scheme. Each is loaded when it is opened, and its driver with it. */
+const ENGINES = new Map<string, EngineEntry>([
+  ["memory", MEMORY],
+  ["sqlite", SQLITE],
+  ["postgres", POSTGRES],
+  ["postgresql", POSTGRES],
+  ["redis", REDIS],
+  ["rediss", REDIS],
+  ["valkey", REDIS],
+]);
+
+async function openEngine(text: string, options: EngineOptions, clock: Clock): Promise<Engine> {
+  const url = parseUrl(text);
+  const entry = ENGINES.get(url.scheme);
+  if (entry === undefined) {
+    const schemes = Array.from(ENGINES.keys(), (scheme) => `${scheme}:`).join(", ");
+    throw invalid("url", "", `a URL that begins with one of ${schemes}`, describe(`${url.scheme}:`));
+  }
+  for (const name of url.parameters.keys()) {
+    if (entry.parameters.includes(name)) continue;
+    throw invalid("url", `?${name}`, `one of ${entry.parameters.join(", ")}`, describe(name));
+  }
+  return entry.open(url, options, clock);
+}
+
+/** What is wrong with it is told without it: there may be a password inside. */
 function parseUrl(url: unknown): EngineUrl {
-  const [, scheme, path = "", query = ""] =
-    typeof url === "string" ? (/^([a-z]+):([^?]*)(?:\?(.*))?$/s.exec(url) ?? []) : [];
-  if (scheme === undefined) throw invalid("url", "", "a URL such as sqlite:contexts.db", describe(url));
-  return { scheme, path, parameters: new URLSearchParams(query) };
-}
-
-function checkParameters(url: string, parameters: URLSearchParams, known: readonly string[]): void {
-  for (const name of parameters.keys()) {
-    if (!known.includes(name)) throw invalid("url", `?${name}`, `one of ${known.join(", ")}`, describe(name));
-  }
-  if (url.includes("\0"))
-    throw new ContextError("INVALID", { argument: "url", path: "", expected: "a URL", received: "NUL" });
+  const expected = "a URL such as sqlite:contexts.db, without NUL";
+  if (typeof url !== "string") throw invalid("url", "", expected, describe(url));
+  const [, scheme, path = "", query = ""] = /^([A-Za-z][A-Za-z0-9+.-]*):([^?]*)(?:\?(.*))?$/s.exec(url) ?? [];
+  if (scheme === undefined || url.includes("\0")) throw invalid("url", "", expected, "something else");
+  return { scheme: scheme.toLowerCase(), path, parameters: new URLSearchParams(query) };
 }

@@ -53,6 +53,8 @@ async function take<Data extends object>(store: AsyncStore, request: Request): P
       contextIds,
       plan: (plan, { time }) => {
         const granted = [];
+        const missing = contextIds.find((contextId) => plan.read(contextId) === undefined);
+        if (missing !== undefined) return new Rejection("NOT_FOUND", { contextId: missing });
         for (const contextId of contextIds) {
           const rule = (found: Parameters<typeof rules.grant>[0]): ReturnType<typeof rules.grant> =>
             rules.grant(found, { contextId, agentId, ttlMs }, time);

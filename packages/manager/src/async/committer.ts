@@ -53,6 +53,8 @@ interface Planned {
   readonly queued: Queued;
   readonly outcome: unknown;
   readonly failed: boolean;
+  /** How many of its writes change data, and how many of those were merges. */
+  readonly writes: number;
   readonly merges: number;
   /** Its place among the transactions; `undefined` when it writes nothing. */
   readonly index: number | undefined;
@@ -69,13 +71,13 @@ const CHANGES_AT_ONCE = 1_000;
 export class Committer {
   readonly #engine: Engine;
   readonly #counters: Counters;
-  readonly #onCommit: (head: number) => void;
+  readonly #onCommit: (first: number, last: number) => void;
   readonly #queue: Queued[] = [];
   readonly #name = `${Date.now().toString(36)}-${Math.random().toString(36).slice(2)}`;
   #operations = 0;
   #isRunning = false;
 
-  constructor(engine: Engine, counters: Counters, onCommit: (head: number) => void) {
+  constructor(engine: Engine, counters: Counters, onCommit: (first: number, last: number) => void) {
     this.#engine = engine;
     this.#counters = counters;
     this.#onCommit = onCommit;
@@ -120,8 +122,8 @@ export class Committer {
     }
     const revisions = await this.#revisionsOf(outcomes, transactions, head);
     settleFound(outcomes, transactions, revisions);
-    const newest = Math.max(0, ...revisions.filter((revision): revision is number => typeof revision === "number"));
-    if (newest > 0) this.#onCommit(newest);
+    const done = revisions.filter((revision) => typeof revision === "number");
+    if (done.length > 0) this.#onCommit(Math.min(...done), Math.max(...done));
     return planned.filter((one) => !this.#isSettled(one, revisions)).map(({ queued }) => queued);
   }
 
@@ -161,7 +163,7 @@ export class Committer {
       const { steps } = plan;
       const basis = new Set(steps.flatMap(({ contextId }) => author.get(contextId) ?? []));
       const writes = failed || outcome instanceof Rejection ? [] : steps.filter(({ found, next }) => next !== found);
-      if (writes.length === 0) return { queued, outcome, failed, merges: 0, index: undefined, basis };
+      if (writes.length === 0) return { queued, outcome, failed, writes: 0, merges: 0, index: undefined, basis };
       const index = transactions.length;
       for (const { next } of writes) if (next !== undefined) brand(next, placeholder(index));
       transactions.push(transactionOf(queued.opId, steps));
@@ -170,7 +172,7 @@ export class Committer {
         present.set(contextId, next);
         author.set(contextId, index);
       }
-      return { queued, outcome, failed, merges: plan.merges, index, basis };
+      return { queued, outcome, failed, writes: writes.filter(changesData).length, merges: plan.merges, index, basis };
     });
   }
 
@@ -212,7 +214,7 @@ export class Committer {
 
   /** `false` when it must be planned again. */
   #isSettled(planned: Planned, revisions: readonly (number | undefined | ContextError)[]): boolean {
-    const { queued, outcome, failed, merges, index, basis } = planned;
+    const { queued, outcome, failed, writes, merges, index, basis } = planned;
     const own = index === undefined ? 0 : revisions[index];
     if (own instanceof ContextError) {
       this.#counters.refuse(own.code);
@@ -227,7 +229,7 @@ export class Committer {
       this.#counters.refuse(outcome.code);
       rejectWith(queued, outcome);
     } else {
-      if (index !== undefined) this.#counters.writes += 1;
+      this.#counters.writes += writes;
       this.#counters.merges += merges;
       queued.resolve(outcome);
     }
@@ -274,6 +276,10 @@ function transactionOf(opId: string, steps: readonly Step[]): Transaction {
       entry: after ?? null,
     }));
   return { opId, writes, changes };
+}
+
+function changesData({ found, next }: Step): boolean {
+  return found?.version !== next?.version || found?.incarnation !== next?.incarnation;
 }
 
 /** A version goes into the history when the next one comes; a deletion takes it along. */

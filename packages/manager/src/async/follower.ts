@@ -36,8 +36,10 @@ export class Follower implements Log {
   readonly #subscribers = new Audience<Subscriber>();
   /** The newest revision that is known of. */
   #head: number;
-  /** All up to here has been told. */
-  #told = 0;
+  /** All up to here has been told; `undefined` while that is being asked for. */
+  #told: number | undefined;
+  /** The first revision that this process has committed since it began to listen. */
+  #firstOwn = Infinity;
   #stop: (() => void) | undefined;
   #pulling = false;
   #pullAgain = false;
@@ -52,11 +54,17 @@ export class Follower implements Log {
     return this.#readers.size + this.#subscribers.size;
   }
 
-  /** Something was seen or committed at this revision. */
+  /** Something was seen at this revision. */
   saw(head: number): void {
     if (head <= this.#head) return;
     this.#head = head;
     if (this.#stop !== undefined) this.#pull();
+  }
+
+  /** This process has committed something, from the first of these revisions to the last. */
+  committed(first: number, last: number): void {
+    this.#firstOwn = Math.min(this.#firstOwn, first);
+    this.saw(last);
   }
 
   subscribe<Data extends object>(
@@ -75,12 +83,12 @@ export class Follower implements Log {
     };
   }
 
-  attach(reader: Reader): void {
+  attach(reader: Reader, after: number | undefined): void {
     if (this.#isClosed) {
       reader.end();
       return;
     }
-    const place: Place = { reader, isIdle: false, hasNews: false, hasRead: false };
+    const place: Place = { reader, isIdle: false, hasNews: false, hasRead: after === undefined };
     this.#places.set(reader, place);
     this.#readers.add(reader.filter, place);
     this.#start();
@@ -149,7 +157,8 @@ export class Follower implements Log {
 
   #start(): void {
     if (this.#stop !== undefined) return;
-    this.#told = this.#head;
+    this.#told = undefined;
+    this.#firstOwn = Infinity;
     const stopWaking = this.#engine.onWake(() => this.#pull());
     const heartbeat = setInterval(() => this.#pull(), HEARTBEAT_MS);
     this.#stop = () => {
@@ -185,12 +194,21 @@ export class Follower implements Log {
   }
 
   async #pullOnce(): Promise<void> {
-    const page = await this.#engine.changes({ after: this.#told, limit: CHANGES_AT_ONCE });
-    if (page.oldest > this.#told + 1) this.#wakeAll();
+    const told = this.#told ?? (await this.#beginning());
+    const page = await this.#engine.changes({ after: told, limit: CHANGES_AT_ONCE });
+    if (page.oldest > told + 1) this.#wakeAll();
     for (const change of page.changes) this.#tell(recordOf(change));
-    this.#told = page.changes.at(-1)?.revision ?? page.head;
-    this.#head = Math.max(this.#head, this.#told);
-    if (this.#told < page.head) this.#pullAgain = true;
+    const through = page.changes.at(-1)?.revision ?? page.head;
+    this.#told = through;
+    this.#head = Math.max(this.#head, through);
+    if (through < page.head) this.#pullAgain = true;
+  }
+
+  /** Where listening begins: with what is there now, or what this process has done since it began to listen. */
+  async #beginning(): Promise<number> {
+    const { head } = await this.#engine.load([]);
+    this.#wakeAll(); // a reader that has read all before may have missed what came since
+    return Math.min(head, this.#firstOwn - 1);
   }
 
   /** What has been dropped before it was read here: the readers find out for themselves. */

@@ -265,7 +265,13 @@ export class AsyncLease<Data extends object = JsonObject> {
     this.#check();
     const contextIds = this.#end();
     if (contextIds.length === 0) return;
-    await this.#guarded(this.#giveUp(contextIds));
+    try {
+      await this.#guarded(this.#giveUp(contextIds));
+    } catch (error) {
+      if (!isContextError(error, "NOT_FOUND")) throw error;
+      this.#lose(this.#over(error.details.contextId, "the context was deleted"));
+      this.#check();
+    }
   }
 
   /** Releases. Throws LEASE_LOST only if no call and no signal has told of the loss before. */

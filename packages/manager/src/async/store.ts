@@ -4,14 +4,16 @@ import type { Admission } from "../admission.ts";
 import { checkStorable } from "../arguments.ts";
 import type { Act } from "../changes.ts";
 import type { Clock } from "../clock.ts";
+import { entryOf } from "../context.ts";
 import { Counters } from "../counters.ts";
 import type { Engine } from "../engine.ts";
 import type { Entry } from "../entry.ts";
-import { ContextError } from "../errors.ts";
+import { ContextError, isContextError } from "../errors.ts";
 import type { Plan } from "../plan.ts";
 import { Rejection } from "../rejection.ts";
 import type * as rules from "../rules.ts";
 import * as staging from "../staging.ts";
+import { writerOf } from "../writers.ts";
 import { Committer, type Job, type View } from "./committer.ts";
 import { Follower } from "./follower.ts";
 import { Turnstile } from "./turnstile.ts";
@@ -46,7 +48,7 @@ export class AsyncStore {
     this.admission = admission;
     this.#maxContexts = maxContexts;
     this.follower = new Follower(engine, head);
-    this.#committer = new Committer(engine, this.counters, (revision) => this.follower.saw(revision));
+    this.#committer = new Committer(engine, this.counters, (first, last) => this.follower.committed(first, last));
   }
 
   checkOpen(): void {
@@ -89,14 +91,18 @@ export class AsyncStore {
     });
   }
 
-  edit(command: rules.EditCommand): Promise<Entry> {
+  async edit(command: rules.EditCommand): Promise<Entry> {
     const { contextId, edit, expected } = command;
     const taken = edit.kind === "data" ? { ...command, edit: { ...edit, data: this.#take(edit.data) } } : command;
-    return this.run({
-      contextIds: [contextId],
-      wantsHistory: (found) => expected !== undefined && expected.version !== found?.version,
-      plan: (plan, view) => staging.edit(plan, this.world(view), taken),
-    });
+    try {
+      return await this.run({
+        contextIds: [contextId],
+        wantsHistory: (found) => expected !== undefined && expected.version !== found?.version,
+        plan: (plan, view) => staging.edit(plan, this.world(view), taken),
+      });
+    } catch (error) {
+      throw isContextError(error, "CONFLICT") ? await this.#withWriters(error) : error;
+    }
   }
 
   restore(command: rules.RestoreCommand): Promise<Entry> {
@@ -135,12 +141,13 @@ export class AsyncStore {
   }
 
   async clear(): Promise<void> {
+    if ((await this.engine.load([], true)).contexts === 0) return;
     const opId = crypto.randomUUID();
     const cleared = { kind: "cleared", contextId: null, agentId: null, note: null, entry: null } as const;
     const [outcome] = await this.engine.commit([{ opId, writes: [], changes: [cleared], clears: true }]);
     if (outcome?.kind !== "ok") throw new ContextError("INDETERMINATE", { contextIds: [], operationId: opId });
     this.counters.writes += 1;
-    this.follower.saw(outcome.revision);
+    this.follower.committed(outcome.revision, outcome.revision);
   }
 
   async run<Result>(job: Job<Result>): Promise<Result> {
@@ -180,6 +187,15 @@ export class AsyncStore {
   close(): void {
     this.closed = true;
     this.follower.close();
+  }
+
+  /** Who wrote the other side, where the rules have not been told of the versions before. */
+  async #withWriters(error: ContextError<"CONFLICT">): Promise<ContextError> {
+    const { contextId, conflicts, writers, current } = error.details;
+    if (!writers.includes(null)) return error;
+    const versions = [...(await this.engine.history(contextId)), entryOf(current)];
+    const found = conflicts.map(({ path }) => writerOf(path, versions));
+    return new ContextError("CONFLICT", { ...error.details, writers: found });
   }
 
   /** What the caller does with its data from now on is no matter. What is wrong with it, the rules say in their turn. */

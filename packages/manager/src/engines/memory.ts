@@ -123,7 +123,8 @@ export class MemoryEngine implements Engine {
   #trim(): void {
     const surplus = this.#log.length - this.#options.changeLogLimit;
     if (surplus <= 0) return;
-    this.#oldest = 1 + (this.#log[surplus - 1]?.revision ?? 0);
+    // The rest of the transaction of the first that is to be kept stays with it.
+    this.#oldest = this.#log[surplus]?.revision ?? this.#head + 1;
     this.#log = this.#log.filter(({ revision }) => revision >= this.#oldest);
   }
 }

@@ -40,6 +40,12 @@ const BLOCK_MS = 2;
 const TRIM_EVERY = 256;
 const CACHED_ENTRIES = 4_096;
 
+interface LogPart {
+  readonly oldest: number | null;
+  readonly head: number | null;
+  readonly rows: readonly { readonly revision: number; readonly op: string; readonly changes: string }[];
+}
+
 type Statements = { readonly [Name in keyof typeof SQL]: StatementSync };
 
 export async function openSqlite(path: string, parameters: URLSearchParams, options: EngineOptions): Promise<Engine> {
@@ -52,10 +58,11 @@ export async function openSqlite(path: string, parameters: URLSearchParams, opti
   let database: DatabaseSync | undefined;
   try {
     database = new Database(path, { timeout: 0 });
-    checkVersion(database);
+    await whenFree(() => checkVersion(database as DatabaseSync));
     await whenFree(() => prepareFile(database as DatabaseSync, synchronous));
     const namespace = await whenFree(() => namespaceOf(database as DatabaseSync, parameters.get("namespace") ?? ""));
-    return new SqliteEngine(database, namespace, path !== ":memory:", options);
+    const isFile = path !== ":memory:";
+    return await whenFree(() => new SqliteEngine(database as DatabaseSync, namespace, isFile, options));
   } catch (error) {
     if (database?.isOpen === true) database.close();
     throw translated(error);
@@ -161,9 +168,8 @@ export class SqliteEngine implements Engine {
     this.#base = inTransaction(database, () => this.#leaseBase());
   }
 
-  // oxlint-disable-next-line typescript/require-await -- what the driver throws is a rejection here
   async load(ids: readonly string[], counts = false): Promise<Loaded> {
-    return translating(() => {
+    return reading(() => {
       this.#dropStale();
       const entries = ids.map((id) => this.#entryOf(id));
       const contexts = counts ? (this.#sql.count.get(this.#ns) as { contexts: number }).contexts : undefined;
@@ -178,9 +184,8 @@ export class SqliteEngine implements Engine {
     return outcomes;
   }
 
-  // oxlint-disable-next-line typescript/require-await -- as above
   async list({ prefix, after, limit }: Parameters<Engine["list"]>[0]): Promise<EnginePage> {
-    return translating(() => {
+    return reading(() => {
       const { head } = this.#sql.head.get() as { head: number | null };
       const rows = this.#sql.page.all(this.#ns, Number(after ?? 0), prefix, limit) as {
         seq: number;
@@ -192,19 +197,16 @@ export class SqliteEngine implements Engine {
     });
   }
 
-  // oxlint-disable-next-line typescript/require-await -- as above
   async changes({ after, limit }: Parameters<Engine["changes"]>[0]): Promise<EngineChanges> {
-    return translating(() => {
-      const { oldest, head } = this.#sql.ends.get() as { oldest: number | null; head: number | null };
-      const rows = this.#sql.changes.all(after, this.#ns, limit) as { revision: number; op: string; changes: string }[];
+    return reading(() => {
+      const { oldest, head, rows } = this.#readLog(after, limit);
       const changes = rows.flatMap(({ revision, op, changes: text }) => decodeChanges(revision, op, text));
       return { changes, head: head ?? 0, oldest: oldest ?? 1 };
     });
   }
 
-  // oxlint-disable-next-line typescript/require-await -- as above
   async history(id: string): Promise<Entry[]> {
-    return translating(() => {
+    return reading(() => {
       const rows = this.#sql.versions.all(this.#ns, id) as { entry: string }[];
       return rows.map(({ entry }) => decodeEntry(id, entry)).slice(-this.#options.historyLimit || rows.length);
     });
@@ -219,7 +221,7 @@ export class SqliteEngine implements Engine {
     };
   }
 
-  // oxlint-disable-next-line typescript/require-await -- as above
+  // oxlint-disable-next-line typescript/require-await -- what the driver throws is a rejection here
   async close(): Promise<void> {
     this.#stopPolling();
     this.#listeners.clear();
@@ -228,12 +230,13 @@ export class SqliteEngine implements Engine {
 
   #commitNow(transactions: readonly Transaction[]): CommitOutcome[] {
     this.#database.exec("BEGIN IMMEDIATE");
+    let outcomes: CommitOutcome[] = [];
     let isEnding = false;
     try {
       this.#dropStale();
       const revisions: number[] = [];
-      const outcomes = transactions.map((transaction) => this.#apply(transaction, revisions));
-      if (this.#commits % TRIM_EVERY === 0) this.#sql.trimLog.run(this.#cachedHead - this.#options.changeLogLimit);
+      outcomes = transactions.map((transaction) => this.#apply(transaction, revisions));
+      if (this.#commits % TRIM_EVERY === 0) this.#trimLog();
       this.#commits += 1;
       isEnding = true;
       this.#database.exec("COMMIT");
@@ -243,10 +246,25 @@ export class SqliteEngine implements Engine {
       this.#cachedAt = -1;
       const isOpen = this.#database.isTransaction;
       if (isOpen) this.#database.exec("ROLLBACK");
-      // What could be rolled back has not happened.
-      if (isEnding && !isOpen) return transactions.map(() => ({ kind: "indeterminate", cause: error }));
+      // What could be rolled back has not happened; of what has ended in an error, the log knows.
+      if (isEnding && !isOpen) return this.#ended(transactions, outcomes, error);
       throw error;
     }
+  }
+
+  /** What became of a COMMIT that has failed: on a full disk SQLite has rolled back by itself. */
+  #ended(transactions: readonly Transaction[], outcomes: CommitOutcome[], cause: unknown): CommitOutcome[] {
+    const index = outcomes.findIndex(({ kind }) => kind === "ok");
+    const first = outcomes[index];
+    if (first?.kind !== "ok") return outcomes;
+    let row: { readonly op: string } | undefined;
+    try {
+      row = this.#sql.operationAt.get(first.revision) as typeof row;
+    } catch {
+      return transactions.map(() => ({ kind: "indeterminate", cause }));
+    }
+    if (row?.op === transactions[index]?.opId) return outcomes;
+    throw cause;
   }
 
   #apply(transaction: Transaction, revisions: number[]): CommitOutcome {
@@ -280,8 +298,15 @@ export class SqliteEngine implements Engine {
   }
 
   #keep(id: string): void {
+    const { historyLimit } = this.#options;
     this.#sql.keep.run(this.#ns, id);
-    this.#sql.trimVersions.run(this.#ns, id, this.#options.historyLimit);
+    if (historyLimit !== Infinity) this.#sql.trimVersions.run(this.#ns, id, historyLimit);
+  }
+
+  /** The last row stays, whatever the limit: it has the head. */
+  #trimLog(): void {
+    const { changeLogLimit } = this.#options;
+    if (changeLogLimit !== Infinity) this.#sql.trimLog.run(this.#cachedHead - Math.max(changeLogLimit, 1));
   }
 
   #clear(): void {
@@ -303,13 +328,24 @@ export class SqliteEngine implements Engine {
     this.#cache.set(id, entry);
   }
 
+  /** At one moment: whoever trims the log between the reading of its ends and of its rows would leave a gap unnoticed. */
+  #readLog(after: number, limit: number): LogPart {
+    this.#database.exec("BEGIN");
+    try {
+      const ends = this.#sql.ends.get() as Pick<LogPart, "oldest" | "head">;
+      return { ...ends, rows: this.#sql.changes.all(after, this.#ns, limit) as unknown as LogPart["rows"] };
+    } finally {
+      this.#database.exec("COMMIT");
+    }
+  }
+
   /** Forgets what it has read if another connection has committed since. */
   #dropStale(): void {
     const version = this.#dataVersion();
     if (version === this.#cachedAt) return;
     this.#cache.clear();
-    this.#cachedAt = version;
     this.#cachedHead = (this.#sql.head.get() as { head: number | null }).head ?? 0;
+    this.#cachedAt = version;
   }
 
   /** Changes when another connection has committed, and only then. */
@@ -411,10 +447,12 @@ function isBusy(error: unknown): boolean {
   return code === BUSY || code === LOCKED;
 }
 
-function translating<Result>(run: () => Result): Result {
+/** Readers need no lock, except while the file is being mended after a process that was killed. */
+function reading<Result>(run: () => Result): Result | Promise<Result> {
   try {
     return run();
   } catch (error) {
+    if (isBusy(error)) return whenFree(run);
     throw translated(error);
   }
 }

@@ -17,7 +17,10 @@ export const SQL = {
   forget: "DELETE FROM versions WHERE ns = ? AND id = ?",
   forgetAll: "DELETE FROM versions WHERE ns = ?",
   logAt: "INSERT INTO log (revision, ns, op, changes) VALUES (?, ?, ?, ?)",
-  changes: "SELECT revision, op, changes FROM log WHERE revision > ? AND ns = ? ORDER BY revision LIMIT ?",
+  // A renewal is a revision without a change.
+  changes: `SELECT revision, op, changes FROM log
+    WHERE revision > ? AND ns = ? AND changes <> '[]' ORDER BY revision LIMIT ?`,
+  operationAt: "SELECT op FROM log WHERE revision = ?",
   trimLog: "DELETE FROM log WHERE revision <= ?",
   page: `SELECT seq, id, entry FROM contexts
     WHERE ns = ?1 AND seq > ?2 AND substr(id, 1, length(?3)) = ?3 ORDER BY seq LIMIT ?4`,

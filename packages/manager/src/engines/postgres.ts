@@ -1,0 +1,220 @@
+/// <reference types="node" />
+/** One database for processes on many machines, through PostgreSQL and the driver `pg`. */
+
+import { createHash } from "node:crypto";
+import { decodeEntry } from "../codec.ts";
+import {
+  type CommitOutcome,
+  type Engine,
+  type EngineChanges,
+  type EngineOptions,
+  type EnginePage,
+  type EngineSupports,
+  type Loaded,
+  settle,
+  type Transaction,
+} from "../engine.ts";
+import type { Entry } from "../entry.ts";
+import { Connections, TIMEOUTS, type Timeouts, Unanswered } from "./postgres/connection.ts";
+import { loadDriver, type Row } from "./postgres/driver.ts";
+import { namespaceOf, prepareLayout } from "./postgres/layout.ts";
+import { Listener } from "./postgres/listener.ts";
+import { Loader } from "./postgres/loader.ts";
+import { decodeChanges, payloadOf } from "./postgres/payload.ts";
+import { quoted, settingsOf } from "./postgres/settings.ts";
+import { type Statements, statements } from "./postgres/statements.ts";
+
+/** @param url - all of it but its parameters. */
+export async function openPostgres(
+  url: string,
+  parameters: URLSearchParams,
+  options: EngineOptions,
+  timeouts: Timeouts = TIMEOUTS,
+): Promise<Engine> {
+  const settings = settingsOf(url, parameters);
+  const connections = new Connections(await loadDriver(), settings, timeouts);
+  const sql = statements(quoted(settings.schema));
+  try {
+    await prepareLayout(connections, sql, settings.schema);
+    const ns = await namespaceOf(connections, sql, settings.namespace);
+    const channel = channelOf(settings.schema, ns);
+    return new PostgresEngine({ connections, sql, ns, channel, options, timeouts });
+  } catch (error) {
+    await connections.close();
+    throw error;
+  }
+}
+
+/** Names of channels are short, and one too many listeners on one is no harm. */
+function channelOf(schema: string, ns: number): string {
+  return `shared_context_${ns}_${createHash("sha256").update(schema).digest("hex").slice(0, 16)}`;
+}
+
+interface Parts {
+  readonly connections: Connections;
+  readonly sql: Statements;
+  readonly ns: number;
+  readonly channel: string;
+  readonly options: EngineOptions;
+  readonly timeouts: Timeouts;
+}
+
+export class PostgresEngine implements Engine {
+  readonly supports: Readonly<EngineSupports> = Object.freeze({ durable: true, shared: true });
+  readonly #connections: Connections;
+  readonly #sql: Statements;
+  readonly #ns: number;
+  readonly #channel: string;
+  readonly #timeouts: Timeouts;
+  readonly #historyLimit: number;
+  readonly #changeLogLimit: number;
+  readonly #loader: Loader;
+  readonly #name = crypto.randomUUID();
+  #attempts = 0;
+  /** Attempts to commit that were not answered. */
+  readonly #doubtful = new Set<string>();
+  #isNotifying = false;
+  #notifyAgain = false;
+  readonly #listeners = new Set<() => void>();
+  #listener: Listener | undefined;
+
+  constructor({ connections, sql, ns, channel, options, timeouts }: Parts) {
+    this.#connections = connections;
+    this.#sql = sql;
+    this.#ns = ns;
+    this.#channel = channel;
+    this.#timeouts = timeouts;
+    this.#loader = new Loader((ids, revisions) => this.#read(sql.load, [ns, ids, revisions]));
+    // There is no infinity in SQL.
+    this.#historyLimit = Math.min(options.historyLimit, Number.MAX_SAFE_INTEGER);
+    this.#changeLogLimit = Math.min(options.changeLogLimit, Number.MAX_SAFE_INTEGER);
+  }
+
+  async load(ids: readonly string[], counts = false): Promise<Loaded> {
+    const loaded = await this.#loader.load(ids);
+    return counts ? loaded : { ...loaded, contexts: undefined };
+  }
+
+  async commit(transactions: readonly Transaction[]): Promise<CommitOutcome[]> {
+    if (transactions.length === 0) return [];
+    await this.#giveUpDoubtful();
+    const attempt = `${this.#name}-${++this.#attempts}`;
+    const limits = [this.#historyLimit, this.#changeLogLimit];
+    let rows: readonly Row[];
+    try {
+      rows = await this.#connections.run(this.#sql.commit, [this.#ns, attempt, ...limits, ...payloadOf(transactions)]);
+    } catch (error) {
+      if (!(error instanceof Unanswered)) throw error;
+      this.#doubtful.add(attempt);
+      return transactions.map(() => ({ kind: "indeterminate", cause: error }));
+    }
+    const [stamps = "", hasListeners] = (rows[0]?.[0] ?? "").split(";");
+    const revisions = stamps.split(",").map((text) => (text === "" ? Number.NaN : Number(text)));
+    const outcomes = transactions.map((transaction, index) => this.#settled(transaction, index, revisions));
+    if (outcomes.some(({ kind }) => kind === "ok")) {
+      if (hasListeners === "1") this.#notify();
+      this.#wake();
+    }
+    return outcomes;
+  }
+
+  async list({ prefix, after, limit }: Parameters<Engine["list"]>[0]): Promise<EnginePage> {
+    const rows = await this.#read(this.#sql.page, [this.#ns, after ?? 0, prefix, limit]);
+    const found = rows.filter(([, seq]) => seq != null);
+    const entries = found.map(([, , id, text]) => decodeEntry(id as string, text as string));
+    const next = found.length < limit ? undefined : (found.at(-1)?.[1] as string);
+    return { entries, next, head: Number(rows[0]?.[0]) };
+  }
+
+  async changes({ after, limit }: Parameters<Engine["changes"]>[0]): Promise<EngineChanges> {
+    const rows = await this.#read(this.#sql.changes, [this.#ns, after, limit]);
+    const changes = rows.flatMap(([, , revision, op, text]) =>
+      revision == null ? [] : decodeChanges(Number(revision), op as string, text as string),
+    );
+    return { changes, head: Number(rows[0]?.[0]), oldest: Number(rows[0]?.[1]) };
+  }
+
+  async history(id: string): Promise<Entry[]> {
+    const rows = await this.#read(this.#sql.versions, [this.#ns, id, this.#historyLimit]);
+    return rows.map(([text]) => decodeEntry(id, text as string));
+  }
+
+  onWake(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    this.#listener ??= new Listener({
+      connections: this.#connections,
+      channel: this.#channel,
+      queryMs: this.#timeouts.queryMs,
+      attend: { text: this.#sql.attend, values: [this.#ns] },
+      head: async () => Number((await this.#connections.read(this.#sql.head, [this.#ns]))[0]?.[0]),
+      notify: () => this.#notify(),
+      wake: () => this.#wake(),
+    });
+    return () => {
+      this.#listeners.delete(listener);
+      if (this.#listeners.size === 0) this.#stopListening();
+    };
+  }
+
+  async close(): Promise<void> {
+    this.#listeners.clear();
+    this.#stopListening();
+    await this.#connections.close();
+  }
+
+  /** What is read is never what a commit in doubt may still change. */
+  async #read(text: string, values: readonly unknown[]): Promise<readonly Row[]> {
+    await this.#giveUpDoubtful();
+    return this.#connections.read(text, values);
+  }
+
+  /**
+   * A commit that was not answered may reach the server late, after somebody has looked for it in the change log and not
+   * found it. So before anything else is asked, it is made sure that it has happened by now or never will.
+   */
+  async #giveUpDoubtful(): Promise<void> {
+    for (const attempt of this.#doubtful) {
+      await this.#connections.read(this.#sql.giveUp, [this.#ns, attempt]);
+      this.#doubtful.delete(attempt);
+    }
+  }
+
+  #settled({ writes }: Transaction, index: number, revisions: readonly number[]): CommitOutcome {
+    const revision = revisions[index] ?? Number.NaN;
+    if (Number.isNaN(revision)) return { kind: "mismatch" };
+    for (const { id, next } of writes) {
+      if (next == null) continue;
+      settle(next, revisions);
+      this.#loader.remember(id, next);
+    }
+    return { kind: "ok", revision };
+  }
+
+  /**
+   * Tells other processes, after the commit and not in it: there it would make all commits of the server wait for one
+   * another. What is committed while a notification is on its way shares the next one.
+   */
+  #notify(): void {
+    this.#notifyAgain = true;
+    if (!this.#isNotifying) void this.#notifyAll();
+  }
+
+  async #notifyAll(): Promise<void> {
+    this.#isNotifying = true;
+    while (this.#notifyAgain) {
+      this.#notifyAgain = false;
+      // It is a hint: who misses it finds the change by looking.
+      await this.#connections.run(this.#sql.notify, [this.#channel]).catch(() => undefined);
+    }
+    this.#isNotifying = false;
+  }
+
+  #wake(): void {
+    for (const listener of this.#listeners) listener();
+  }
+
+  #stopListening(): void {
+    this.#listener?.close();
+    this.#listener = undefined;
+  }
+}

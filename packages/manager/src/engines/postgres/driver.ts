@@ -1,0 +1,63 @@
+/** The part of the driver that the engine uses, so that none of its types are needed to build or to use this package. */
+
+import { ContextError } from "../../errors.ts";
+
+/** Rows of texts: how a program has set up the parsers of the driver makes no difference. */
+export type Row = readonly (string | null)[];
+
+export interface DriverQuery {
+  readonly text: string;
+  readonly values: readonly unknown[];
+  readonly rowMode: "array";
+  readonly types: { getTypeParser(): (text: string) => string };
+  readonly query_timeout: number;
+}
+
+export interface DriverClient {
+  query(query: DriverQuery): Promise<{ readonly rows: readonly Row[] }>;
+  on(event: "error" | "end" | "notification", listener: (error?: unknown) => void): unknown;
+}
+
+export interface ListenerClient extends DriverClient {
+  /** The process that the server says serves this connection; what a proxy says, is its own affair. */
+  readonly processID?: number | null;
+  connect(): Promise<unknown>;
+  end(): Promise<unknown>;
+}
+
+export interface PooledClient extends DriverClient {
+  release(destroy?: boolean): void;
+}
+
+export interface DriverPool {
+  connect(): Promise<PooledClient>;
+  on(event: "connect", listener: (client: PooledClient) => void): unknown;
+  on(event: "error", listener: (error: unknown) => void): unknown;
+  end(): Promise<unknown>;
+}
+
+export interface Driver {
+  readonly Pool: new (settings: object) => DriverPool;
+  readonly Client: new (settings: object) => ListenerClient;
+}
+
+const MAJOR_VERSION = "8";
+
+export async function loadDriver(): Promise<Driver> {
+  try {
+    // A name that the compiler does not follow: its types are not needed to build this package.
+    const name: string = "pg";
+    const { default: driver } = (await import(name)) as { readonly default: Driver };
+    return driver;
+  } catch (error) {
+    const missing = new ContextError("MISSING_DEPENDENCY", { dependency: "pg", version: MAJOR_VERSION });
+    missing.cause = error;
+    throw missing;
+  }
+}
+
+const asText = (text: string): string => text;
+
+export function driverQuery(text: string, values: readonly unknown[], timeoutMs: number): DriverQuery {
+  return { text, values, rowMode: "array", types: { getTypeParser: () => asText }, query_timeout: timeoutMs };
+}

@@ -1,0 +1,40 @@
+/**
+ * Reading. As functions, because a statement that is not prepared is planned anew each time (measured: that is most of
+ * the time of a read), and prepared statements are lost between pooled connections. `OFFSET 0` has the planner look up one context after the other.
+ *
+ * @param schema - quoted.
+ */
+export function readFunctions(schema: string): string {
+  return `
+CREATE FUNCTION ${schema}.load(p_ns integer, p_ids text[], p_known bigint[])
+RETURNS TABLE (head bigint, contexts bigint, clock_ms text, id text, revision bigint, entry text)
+LANGUAGE plpgsql STABLE AS $load$
+#variable_conflict use_column
+BEGIN
+  -- One row at least, for the head; an entry that the client has at its revision is not sent.
+  RETURN QUERY SELECT n.head, n.contexts, (extract(epoch FROM clock_timestamp()) * 1000)::text,
+      c.id, c.revision, CASE WHEN c.revision IS DISTINCT FROM k.known THEN c.entry END
+    FROM ${schema}.namespaces n
+      LEFT JOIN unnest(p_ids, p_known) k(id, known) ON true
+      LEFT JOIN LATERAL (
+        SELECT c.id, c.revision, c.entry FROM ${schema}.contexts c WHERE c.ns = p_ns AND c.id = k.id OFFSET 0
+      ) c ON true
+    WHERE n.ns = p_ns;
+END
+$load$;
+
+CREATE FUNCTION ${schema}.changes(p_ns integer, p_after bigint, p_limit bigint)
+RETURNS TABLE (head bigint, oldest bigint, revision bigint, op text, changes text)
+LANGUAGE plpgsql STABLE AS $changes$
+#variable_conflict use_column
+BEGIN
+  RETURN QUERY SELECT n.head, n.trimmed + 1, l.revision, l.op, l.changes
+    FROM ${schema}.namespaces n LEFT JOIN LATERAL (
+      SELECT l.revision, l.op, l.changes FROM ${schema}.log l
+      WHERE l.ns = p_ns AND l.revision > p_after ORDER BY l.revision LIMIT p_limit
+    ) l ON true
+    WHERE n.ns = p_ns ORDER BY l.revision;
+END
+$changes$;
+`;
+}

@@ -1,0 +1,42 @@
+/** Every statement that the engine runs, by what it does. Before a point, `@` is the schema. */
+
+const SQL = {
+  serverVersion: "SELECT current_setting('server_version_num')",
+  schemaThere: "SELECT count(*) FROM pg_catalog.pg_namespace WHERE nspname = $1",
+  layoutThere: "SELECT count(*) FROM pg_catalog.pg_tables WHERE schemaname = $1 AND tablename = 'layout'",
+  addLayout: `CREATE TABLE @.layout (migrations integer NOT NULL)`,
+  layout: `SELECT coalesce(max(migrations), 0) FROM @.layout`,
+  setLayout: `WITH old AS (DELETE FROM @.layout) INSERT INTO @.layout VALUES ($1::integer)`,
+  // Ends with the transaction, so a pooling proxy may stand between. The number is one that nobody else uses.
+  migrationLock: "SELECT pg_advisory_xact_lock(1396919601)",
+  namespace: `SELECT ns FROM @.namespaces WHERE name = $1`,
+  addNamespace: `INSERT INTO @.namespaces (name) VALUES ($1) ON CONFLICT (name) DO NOTHING`,
+
+  load: `SELECT * FROM @.load($1, $2::text[], $3::bigint[])`,
+  commit: `SELECT @.commit($1, $2, $3, $4, $5::text[], $6::text[], $7::text[], $8::boolean[], $9::integer[],
+    $10::integer[], $11::bigint[], $12::"char"[], $13::"char"[], $14::text[])`,
+  // Whoever has the counter may still commit; whoever comes for it afterwards finds this.
+  giveUp: `WITH counter AS (UPDATE @.namespaces SET head = head WHERE ns = $1 RETURNING ns),
+      old AS (DELETE FROM @.void WHERE at < clock_timestamp() - interval '1 day')
+    INSERT INTO @.void (attempt) SELECT $2 FROM counter ON CONFLICT DO NOTHING`,
+  page: `SELECT n.head, c.seq, c.id, c.entry FROM @.namespaces n LEFT JOIN LATERAL (
+      SELECT c.seq, c.id, c.entry FROM @.contexts c
+      WHERE c.ns = n.ns AND c.seq > $2 AND starts_with(c.id, $3) ORDER BY c.seq LIMIT $4
+    ) c ON true WHERE n.ns = $1 ORDER BY c.seq`,
+  changes: `SELECT * FROM @.changes($1, $2, $3)`,
+  versions: `SELECT entry FROM (
+      SELECT revision, entry FROM @.versions WHERE ns = $1 AND id = $2 ORDER BY revision DESC LIMIT $3
+    ) newest ORDER BY revision`,
+  head: `SELECT head FROM @.namespaces WHERE ns = $1`,
+  // As long as the connection lives. Commits look whether somebody has this lock, and notify only then.
+  attend: `SELECT pg_advisory_lock_shared(tableoid::integer, ns) FROM @.namespaces WHERE ns = $1`,
+  notify: "SELECT pg_notify($1, '')",
+} as const;
+
+export type Statements = Readonly<Record<keyof typeof SQL, string>>;
+
+/** @param schema - quoted. */
+export function statements(schema: string): Statements {
+  const texts = Object.entries(SQL).map(([name, text]) => [name, text.replaceAll("@.", () => `${schema}.`)]);
+  return Object.fromEntries(texts) as Statements;
+}

@@ -1,0 +1,262 @@
+/**
+ * Many machines over one Redis or Valkey server, through node-redis.
+ *
+ * All that a commit writes, one script writes at once. Reads are single commands, which a server without memory still
+ * answers, as it does not a `MULTI`. The server's clock is
+ * the clock of all. What a failover can lose is in docs/engines-redis.md.
+ */
+
+import type {
+  CommitOutcome,
+  Engine,
+  EngineChange,
+  EngineChanges,
+  EngineOptions,
+  EnginePage,
+  EngineSupports,
+  Loaded,
+  Transaction,
+} from "../engine.ts";
+import { settle } from "../engine.ts";
+import type { Entry } from "../entry.ts";
+import type { ContextError } from "../errors.ts";
+import { Announcer } from "./redis/announcer.ts";
+import { type Command, Connection, type ConnectionHooks, Cut } from "./redis/connection.ts";
+import { loadDriver, optionsOf, type RedisDriver, timeoutOf } from "./redis/driver.ts";
+import {
+  decodeItem,
+  encodeTransaction,
+  entryOf,
+  type LogItem,
+  numbersOf,
+  parseStored,
+  revisionOf,
+} from "./redis/entries.ts";
+import { EntryCache } from "./redis/entry-cache.ts";
+import { endsOf, type Head, Mark, parseHead, wentBack } from "./redis/head.ts";
+import { type Keys, keysOf } from "./redis/keys.ts";
+import { readChunk } from "./redis/pages.ts";
+import { isFenced, timeFrom, translated } from "./redis/replies.ts";
+import { COMMIT, digestOf } from "./redis/script.ts";
+
+/** How long a command may be under way behind everybody's back: longer than any network keeps a packet. */
+const FENCE_MS = 3_600_000;
+/** `LTRIM` and `XTRIM` take no infinity. */
+const NO_LIMIT = 2 ** 53 - 1;
+
+export async function openRedis(
+  scheme: string,
+  path: string,
+  parameters: URLSearchParams,
+  options: EngineOptions,
+  driver?: RedisDriver,
+): Promise<Engine> {
+  const timeoutMs = timeoutOf(parameters);
+  const target = optionsOf(scheme, path, timeoutMs);
+  const keys = keysOf(parameters.get("namespace") ?? "");
+  const sha = await digestOf(COMMIT);
+  const used = driver ?? (await loadDriver());
+  const engine = new RedisEngine(keys, sha, options, {
+    isReply: (error) => error instanceof used.ErrorReply,
+    connect: (hooks) => new Connection(used, target, { timeoutMs, channel: keys.wake, hooks }),
+  });
+  await engine.open();
+  return engine;
+}
+
+interface Server {
+  isReply(error: unknown): error is Error;
+  connect(hooks: ConnectionHooks): Connection;
+}
+
+export class RedisEngine implements Engine {
+  readonly supports: Readonly<EngineSupports> = Object.freeze({ durable: true, shared: true });
+  readonly #keys: Keys;
+  readonly #sha: string;
+  readonly #options: EngineOptions;
+  readonly #server: Server;
+  readonly #connection: Connection;
+  readonly #cache = new EntryCache();
+  readonly #mark = new Mark();
+  readonly #fence: string;
+  /** Commits of an earlier one are refused once the fence is there. */
+  #generation = 1;
+  /** A commit was cut off and may be under way still. */
+  #isUncertain = false;
+  #failure: ContextError | undefined;
+  readonly #announcer: Announcer;
+
+  constructor(keys: Keys, sha: string, options: EngineOptions, server: Server) {
+    this.#keys = keys;
+    this.#sha = sha;
+    this.#options = options;
+    this.#server = server;
+    this.#fence = keys.fence + crypto.randomUUID();
+    this.#announcer = new Announcer(async () => {
+      const [text] = (await this.#read([["HGET", keys.entries, ""]])) as [string | null];
+      return parseHead(text).head;
+    });
+    this.#connection = server.connect({
+      onConnect: (send) => this.#prepare(send),
+      onMessage: (message) => this.#announcer.announce(Number(message)),
+      onReconnect: () => this.#announcer.wake(),
+    });
+  }
+
+  open(): Promise<void> {
+    return this.#connection.open();
+  }
+
+  async load(ids: readonly string[], counts = false): Promise<Loaded> {
+    const { entries } = this.#keys;
+    const floor = this.#mark.seen;
+    const commands: Command[] = [["HMGET", entries, "", ...ids], ["TIME"]];
+    if (counts) commands.push(["HLEN", entries]);
+    const [values, time, fields] = (await this.#read(commands)) as [(string | null)[], string[], number?];
+    const { head } = this.#headFrom(values[0] ?? null, floor);
+    const found = ids.map((id, index) => {
+      const text = values[index + 1] ?? null;
+      return text === null ? undefined : this.#cache.read(id, text);
+    });
+    const contexts = fields === undefined ? undefined : Math.max(0, fields - 1);
+    return { entries: found, time: timeFrom(time), head, contexts };
+  }
+
+  async commit(transactions: readonly Transaction[]): Promise<CommitOutcome[]> {
+    this.#checkUsable();
+    const args: string[] = [];
+    const bodies = transactions.map((transaction) => encodeTransaction(transaction, args));
+    let replies: readonly number[];
+    try {
+      replies = await this.#runScript(String(transactions.length), args);
+    } catch (error) {
+      if (!(error instanceof Cut || isFenced(error))) throw translated(error);
+      this.#isUncertain = true;
+      return transactions.map(() => ({ kind: "indeterminate", cause: error }));
+    }
+    const revisions = replies.map((revision) => (revision === 0 ? Number.NaN : revision));
+    return transactions.map(({ opId, writes }, index): CommitOutcome => {
+      const revision = replies[index] ?? 0;
+      if (revision === 0) return { kind: "mismatch" };
+      this.#mark.knows(revision, opId);
+      for (const { next } of writes) {
+        if (next === null || next === undefined) continue;
+        settle(next, revisions);
+        this.#cache.keep(numbersOf(next), bodies[index]?.get(next) ?? "", next);
+      }
+      this.#announcer.announce(revision);
+      return { kind: "ok", revision };
+    });
+  }
+
+  async list({ prefix, after, limit }: Parameters<Engine["list"]>[0]): Promise<EnginePage> {
+    const read = (commands: readonly Command[]): Promise<unknown[]> => this.#read(commands);
+    const entries: Entry[] = [];
+    let head: number | undefined;
+    for (let from: number | undefined = Number(after ?? 0); ;) {
+      const floor = this.#mark.seen;
+      const { stored, texts, next } = await readChunk(read, this.#keys, from, prefix, limit - entries.length);
+      head ??= this.#headFrom(stored, floor).head;
+      entries.push(...texts.map(([id, text]) => this.#cache.read(id, text)));
+      from = next;
+      if (from === undefined) return { entries, next: undefined, head };
+      if (entries.length >= limit) return { entries, next: String(from), head };
+    }
+  }
+
+  async changes({ after, limit }: Parameters<Engine["changes"]>[0]): Promise<EngineChanges> {
+    const { entries: key, log } = this.#keys;
+    const changes: EngineChange[] = [];
+    for (let from = after; ;) {
+      const floor = this.#mark.seen;
+      const stored: Command = ["HGET", key, ""];
+      const range: Command = ["XRANGE", log, `(${from}-0`, "+", "COUNT", String(limit)];
+      const replies = await this.#read([stored, range, stored]);
+      const [before, items, later] = replies as [string | null, LogItem[], string | null];
+      // The head as of before the items, which then are all there is up to it; trimming may have come between.
+      const { head: known, oldest } = endsOf(this.#headFrom(before, floor), items, from, parseHead(later));
+      const head = Math.max(known, items.length === 0 ? 0 : revisionOf(items.at(-1) as LogItem));
+      // What comes after a gap is for the next call to find out about.
+      if (changes.length > 0 && oldest > from + 1) return { changes, head, oldest: after + 1 };
+      for (const item of items) changes.push(...decodeItem(item).changes);
+      from = items.length === 0 ? from : revisionOf(items.at(-1) as LogItem);
+      // Renewals of leases are in the log and are no changes: to stop at them would hide what follows.
+      if (items.length < limit || changes.length >= limit) return { changes, head, oldest };
+    }
+  }
+
+  async history(id: string): Promise<Entry[]> {
+    const { historyLimit } = this.#options;
+    if (historyLimit === 0) return [];
+    const range: Command = ["LRANGE", this.#keys.versions + id, `-${Math.min(historyLimit, NO_LIMIT)}`, "-1"];
+    const [texts] = (await this.#read([range])) as [string[]];
+    return texts.map((text) => {
+      const { numbers, body } = parseStored(id, text);
+      return entryOf(id, numbers, body);
+    });
+  }
+
+  onWake(listener: () => void): () => void {
+    this.#connection.listen();
+    return this.#announcer.add(listener);
+  }
+
+  async close(): Promise<void> {
+    this.#announcer.close();
+    await this.#connection.close();
+  }
+
+  async #runScript(count: string, args: readonly string[]): Promise<readonly number[]> {
+    const { entries, order, log, versions, wake } = this.#keys;
+    const { historyLimit, changeLogLimit } = this.#options;
+    const kept = String(Math.min(historyLimit, NO_LIMIT));
+    // One item always stays: a log that is empty is one that somebody has taken away.
+    const logged = changeLogLimit === Infinity ? "" : String(Math.max(1, changeLogLimit));
+    const command = (verb: string, script: string) => (): Command => {
+      const keys = [entries, order, log, this.#fence];
+      return [verb, script, "4", ...keys, String(this.#generation), kept, logged, versions, wake, count, ...args];
+    };
+    try {
+      return (await this.#connection.write(command("EVALSHA", this.#sha))) as number[];
+    } catch (error) {
+      if (!this.#server.isReply(error) || !error.message.startsWith("NOSCRIPT")) throw error;
+      return (await this.#connection.write(command("EVAL", COMMIT))) as number[];
+    }
+  }
+
+  /** Before a new connection is used. */
+  async #prepare(send: (command: Command) => Promise<unknown>): Promise<void> {
+    if (this.#isUncertain) {
+      const next = String(this.#generation + 1);
+      await send(["SET", this.#fence, next, "PX", String(FENCE_MS)]);
+      this.#generation += 1;
+      this.#isUncertain = false;
+    }
+    const { revision, opId } = this.#mark.last;
+    const reply = await send(["XRANGE", this.#keys.log, `${revision}-0`, `${revision}-0`]);
+    const [item] = reply as readonly LogItem[];
+    if (item === undefined || decodeItem(item).opId === opId) return;
+    this.#failure = wentBack(`revision ${revision} is another one than it was`);
+  }
+
+  async #read(commands: readonly Command[]): Promise<unknown[]> {
+    this.#checkUsable();
+    try {
+      return await this.#connection.read(commands);
+    } catch (error) {
+      throw translated(error);
+    }
+  }
+
+  #headFrom(text: string | null, floor: number): Head {
+    const head = parseHead(text);
+    if (head.head < floor) this.#failure = wentBack(`it is at revision ${head.head} and was at ${floor}`);
+    this.#checkUsable();
+    this.#mark.saw(head.head);
+    return head;
+  }
+
+  #checkUsable(): void {
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+}

@@ -1,0 +1,292 @@
+/**
+ * One connection at a time to one server, made again after a cut. It never sends a command a second time of which it is
+ * not known that the first did not arrive, except commands that only read.
+ */
+
+import { ContextError } from "../../errors.ts";
+import type { RedisClient, RedisDriver, RedisOptions } from "./driver.ts";
+
+export type Command = readonly string[];
+
+/** The connection was cut, or gave no answer in time, after the command may have been sent. */
+export class Cut extends Error {}
+
+/** The command was certainly not sent. */
+class NotSent extends Error {}
+
+export interface ConnectionHooks {
+  /** Runs on each new connection before anything else does. */
+  onConnect(send: (command: Command) => Promise<unknown>): Promise<void>;
+  onMessage(message: string): void;
+  /** A connection is there again: what was announced meanwhile has not been heard. */
+  onReconnect(): void;
+}
+
+interface Live {
+  readonly client: RedisClient;
+  isSubscribed: boolean;
+}
+
+const FIRST_PAUSE_MS = 20;
+const LONGEST_PAUSE_MS = 2_000;
+const MOST_MOVES = 5;
+
+export class Connection {
+  readonly #driver: RedisDriver;
+  readonly #timeoutMs: number;
+  readonly #channel: string;
+  readonly #hooks: ConnectionHooks;
+  readonly #firstOptions: RedisOptions;
+  #options: RedisOptions;
+  #live: Live | undefined;
+  /** Goes on until it has succeeded, or this has been closed. */
+  #reconnecting: Promise<void> | undefined;
+  #lastFailure: unknown;
+  /** Before the next try to connect; none after a connection that has been of use. */
+  #pauseMs = 0;
+  #wantsMessages = false;
+  #inFlight = 0;
+  #onIdle: (() => void) | undefined;
+  #stopPause: (() => void) | undefined;
+  #isClosed = false;
+
+  constructor(
+    driver: RedisDriver,
+    options: RedisOptions,
+    settings: { readonly timeoutMs: number; readonly channel: string; readonly hooks: ConnectionHooks },
+  ) {
+    this.#driver = driver;
+    this.#firstOptions = options;
+    this.#options = options;
+    this.#timeoutMs = settings.timeoutMs;
+    this.#channel = settings.channel;
+    this.#hooks = settings.hooks;
+  }
+
+  /** The first connection: what is wrong with it is said at once. */
+  async open(): Promise<void> {
+    try {
+      await this.#connect();
+    } catch (error) {
+      throw this.#unavailable(error);
+    }
+  }
+
+  /** Commands that change nothing, in one go; asked again on a new connection when the one they were sent on was cut. */
+  read(commands: readonly Command[]): Promise<unknown[]> {
+    return this.#send(
+      () => commands,
+      (error) => error instanceof NotSent || error instanceof Cut,
+    );
+  }
+
+  /**
+   * One command that changes something, made when it is sent.
+   *
+   * @throws Cut when it may have been carried out or not; what else it throws says that it was not.
+   */
+  async write(command: () => Command): Promise<unknown> {
+    const [reply] = await this.#send(
+      () => [command()],
+      (error) => error instanceof NotSent,
+    );
+    return reply;
+  }
+
+  /** From now on messages are heard, on this connection and those to come. */
+  listen(): void {
+    if (this.#wantsMessages) return;
+    this.#wantsMessages = true;
+    if (this.#live !== undefined) void this.#subscribe(this.#live);
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#stopPause?.();
+    // What is under way gets its answer, or runs into its own timeout.
+    if (this.#inFlight > 0) {
+      await new Promise<void>((resolve) => {
+        this.#onIdle = resolve;
+      });
+    }
+    this.#drop(this.#live);
+  }
+
+  async #send(commands: () => readonly Command[], mayTryAgain: (error: unknown) => boolean): Promise<unknown[]> {
+    if (this.#isClosed) throw new ContextError("CLOSED", {});
+    let endsAtMs = performance.now() + this.#timeoutMs;
+    let hasNewTerm = false;
+    this.#inFlight += 1;
+    try {
+      for (let moves = 0; ;) {
+        const live = this.#live ?? (await this.#whenLive(endsAtMs));
+        try {
+          return await this.#sendOn(live, commands());
+        } catch (error) {
+          // Another node has the keys now, and this one has done nothing.
+          if (this.#follow(error) && ++moves <= MOST_MOVES) {
+            this.#lost(live, error);
+            continue;
+          }
+          if (mayTryAgain(error)) {
+            if (performance.now() < endsAtMs) continue;
+            // A half-open connection has used up all of the time: the next one gets a chance, once.
+            if (!hasNewTerm) {
+              hasNewTerm = true;
+              endsAtMs = performance.now() + this.#timeoutMs;
+              continue;
+            }
+          }
+          throw error instanceof NotSent ? this.#unavailable(error) : error;
+        }
+      }
+    } finally {
+      this.#inFlight -= 1;
+      if (this.#inFlight === 0) this.#onIdle?.();
+    }
+  }
+
+  async #sendOn(live: Live, commands: readonly Command[]): Promise<unknown[]> {
+    const { client } = live;
+    // Half-open: what was sent gets no answer, and nothing says why. All on this connection fare the same.
+    const timer = setTimeout(() => {
+      this.#lost(live, new Error(`no answer within ${this.#timeoutMs} ms`));
+    }, this.#timeoutMs);
+    try {
+      const replies = await Promise.all(commands.map((command) => client.sendCommand(command)));
+      this.#pauseMs = 0;
+      return replies;
+    } catch (error) {
+      if (error instanceof this.#driver.ErrorReply) {
+        // What was the primary is one no more: the name may lead to the new one by now.
+        if (/^(READONLY|MASTERDOWN) /.test(error.message)) this.#lost(live, error);
+        throw error;
+      }
+      const { ClientOfflineError, ClientClosedError } = this.#driver;
+      const wasSent = !(error instanceof ClientOfflineError || error instanceof ClientClosedError);
+      this.#lost(live, error);
+      throw wasSent
+        ? new Cut(`the connection was cut: ${reasonOf(this.#lastFailure)}`, { cause: this.#lastFailure })
+        : new NotSent("there is no connection", { cause: error });
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async #whenLive(endsAtMs: number): Promise<Live> {
+    do {
+      this.#reconnecting ??= this.#reconnect();
+      let timer: ReturnType<typeof setTimeout> | undefined;
+      const leftMs = Math.max(0, endsAtMs - performance.now());
+      const isLate = new Promise<void>((resolve) => {
+        timer = setTimeout(resolve, leftMs);
+      });
+      await Promise.race([this.#reconnecting, isLate]);
+      clearTimeout(timer);
+      if (this.#live !== undefined) return this.#live;
+    } while (!this.#isClosed && performance.now() < endsAtMs);
+    throw this.#isClosed ? new ContextError("CLOSED", {}) : this.#unavailable(this.#lastFailure);
+  }
+
+  async #reconnect(): Promise<void> {
+    while (!this.#isClosed) {
+      // Random, so that those whom one restart has cut off do not come back at once.
+      if (this.#pauseMs > 0) await this.#pause(this.#pauseMs * (0.5 + Math.random()));
+      // Whoever waits for a connection sees at least one try.
+      const longestMs = Math.min(LONGEST_PAUSE_MS, this.#timeoutMs / 2);
+      this.#pauseMs = Math.min(Math.max(FIRST_PAUSE_MS, 2 * this.#pauseMs), longestMs);
+      try {
+        await this.#connect();
+        this.#reconnecting = undefined;
+        this.#hooks.onReconnect();
+        return;
+      } catch (error) {
+        this.#lastFailure = error;
+      }
+    }
+  }
+
+  #pause(pauseMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, pauseMs);
+      this.#stopPause = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  async #connect(moves = 0): Promise<void> {
+    const client = this.#driver.createClient(this.#options);
+    const live: Live = { client, isSubscribed: false };
+    const onEnd = (reason?: unknown): void => this.#lost(live, reason);
+    for (const event of ["error", "end", "terminated"] as const) client.on(event, onEnd);
+    // The driver's own limit is for the socket alone: the server may accept and then say nothing.
+    const timer = setTimeout(() => client.destroy(), this.#timeoutMs);
+    try {
+      await client.connect();
+      await this.#hooks.onConnect((command) => client.sendCommand(command));
+      if (this.#isClosed) throw new Error("closed");
+      this.#live = live;
+      if (this.#wantsMessages) void this.#subscribe(live);
+    } catch (error) {
+      client.destroy();
+      if (this.#follow(error) && moves < MOST_MOVES) return await this.#connect(moves + 1);
+      // The node that a cluster has sent us to may be gone: then the first one is asked again.
+      this.#options = this.#firstOptions;
+      throw error;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async #subscribe(live: Live): Promise<void> {
+    if (live.isSubscribed) return;
+    live.isSubscribed = true;
+    try {
+      await live.client.subscribe(this.#channel, (message) => this.#hooks.onMessage(message));
+    } catch {
+      // Cut, or not allowed: the log is looked at from time to time anyway.
+    }
+  }
+
+  /** A connection that is gone fails all that was sent on it; a new one is sought. */
+  #lost(live: Live, reason: unknown): void {
+    if (live !== this.#live) return;
+    if (reason !== undefined) this.#lastFailure = reason;
+    this.#live = undefined;
+    this.#drop(live);
+    if (!this.#isClosed) this.#reconnecting ??= this.#reconnect();
+  }
+
+  #drop(live: Live | undefined): void {
+    if (live === this.#live) this.#live = undefined;
+    live?.client.destroy();
+  }
+
+  /** In a cluster: the next connection goes to the node that the answer names. */
+  #follow(error: unknown): boolean {
+    const [, host, port] = /^MOVED \d+ (.*):(\d+)$/.exec(reasonOf(error)) ?? [];
+    if (host === undefined) return false;
+    const { socket } = this.#options;
+    const target = { ...socket, host: host === "" ? socket.host : host, port: Number(port) };
+    this.#options = { ...this.#options, socket: target };
+    return true;
+  }
+
+  #unavailable(error: unknown): unknown {
+    if (error instanceof ContextError) return error;
+    const reason = reasonOf(error);
+    const failure = new ContextError("UNAVAILABLE", { reason: `Redis: ${reason}` });
+    failure.cause = error;
+    return failure;
+  }
+}
+
+function reasonOf(error: unknown): string {
+  if (error instanceof AggregateError && error.message === "") return error.errors.map(reasonOf).join("; ");
+  if (error instanceof NotSent && error.cause !== undefined) return reasonOf(error.cause);
+  if (error instanceof Error) return error.message;
+  return "there is no connection";
+}

@@ -1,0 +1,160 @@
+/** What an engine says it supports, it does; what it says it does not, it does not. */
+
+import type { Engine } from "../engine.ts";
+import { equal, holds } from "./assert.ts";
+import { commitOne, content, creates, entryOf, loadOne, logSince, nextOf, replaces } from "./entries.ts";
+import type { Claim } from "./harness.ts";
+
+const PATIENCE_MS = 10_000;
+
+export const capabilities: readonly Claim[] = [
+  {
+    name: "is stated once and for all",
+    async check(ground) {
+      const { supports } = await ground.open();
+      holds(Object.isFrozen(supports), "supports is frozen");
+      equal(
+        [typeof supports.durable, typeof supports.shared],
+        ["boolean", "boolean"],
+        "the types of durable and shared",
+      );
+    },
+  },
+  {
+    name: "durable: what was committed is there when the store is opened again; else the store is a new one",
+    async check(ground) {
+      const engine = await ground.open();
+      const entry = entryOf("a");
+      const first = await commitOne(engine, creates(entry));
+      const next = nextOf(entry);
+      const second = await commitOne(engine, replaces(next, first));
+      await engine.close();
+      const again = await ground.openAgain(engine);
+      if (!engine.supports.durable) {
+        equal(await loadOne(again, "a"), undefined, "what a store that keeps nothing has kept");
+        return;
+      }
+      equal(content(await loadOne(again, "a")), content(next), "the entry");
+      equal((await again.history("a")).map(content), [content(entry)], "its history");
+      equal(
+        (await logSince(again)).map(({ revision }) => revision),
+        [first, second],
+        "the change log",
+      );
+      holds((await commitOne(again, creates(entryOf("b")))) > second, "revisions go on");
+    },
+  },
+  {
+    name: "durable: lease time goes on when the store is opened again",
+    async check(ground) {
+      const engine = await ground.open();
+      const { time } = await engine.load([]);
+      await engine.close();
+      if (!engine.supports.durable) return;
+      const { time: later } = await (await ground.openAgain(engine)).load([]);
+      holds(later.leaseMs >= time.leaseMs, "lease time does not go back", [time, later]);
+    },
+  },
+  {
+    name: "shared: who has the store open sees what another commits; else each has a store of its own",
+    async check(ground) {
+      const engine = await ground.open();
+      const other = await ground.openAgain(engine);
+      const entry = entryOf("a");
+      await loadOne(other, "a"); // so that there is something to be out of date
+      const revision = await commitOne(engine, creates(entry));
+      if (!engine.supports.shared) {
+        equal(await loadOne(other, "a"), undefined, "what another store has of it");
+        return;
+      }
+      equal(content(await loadOne(other, "a")), content(entry), "the entry as the other sees it");
+      const next = nextOf(entry);
+      await commitOne(other, replaces(next, revision));
+      equal(content(await loadOne(engine, "a")), content(next), "the entry as the first one sees it");
+      equal((await engine.load([])).head, (await other.load([])).head, "head for both");
+    },
+  },
+  {
+    name: "shared: lease time is the same for all who have the store open",
+    async check(ground) {
+      const engine = await ground.open();
+      if (!engine.supports.shared) return;
+      const other = await ground.openAgain(engine);
+      const readings: number[] = [];
+      for (const reader of [engine, other, engine, other]) readings.push((await reader.load([])).time.leaseMs);
+      const rising = readings.every((reading, index) => index === 0 || reading >= (readings[index - 1] ?? 0));
+      holds(rising, "readings in turn never go back", readings);
+    },
+  },
+  {
+    name: "hints may be lost, but who has stopped listening is given none",
+    async check(ground) {
+      const engine = await ground.open();
+      let hints = 0;
+      const stop = engine.onWake(() => {
+        hints += 1;
+      });
+      await commitOne(engine, creates(entryOf("a")));
+      stop();
+      stop();
+      await pause(50);
+      const heard = hints;
+      await commitOne(engine, creates(entryOf("b")));
+      await pause(50);
+      equal(hints, heard, "the number of hints when the listener has stopped, before and after a commit");
+    },
+  },
+  {
+    name: "a crash takes nothing that was acknowledged, and the store can be opened again",
+    needs: "crash",
+    async check(ground) {
+      const engine = await ground.open();
+      const entry = entryOf("a");
+      await commitOne(engine, creates(entry));
+      await ground.harness.crash?.(engine);
+      if (!engine.supports.durable) return;
+      const again = await ground.openAgain(engine);
+      equal(content(await loadOne(again, "a")), content(entry), "the entry after the crash");
+    },
+  },
+  {
+    name: "after a cut connection the engine goes on, and the log says what has happened",
+    needs: "disconnect",
+    async check(ground) {
+      const engine = await ground.open();
+      await commitOne(engine, creates(entryOf("a")));
+      const manager = await ground.manager(engine);
+      const attempts = Array.from({ length: 20 }, async (_, index) => {
+        if (index === 10) await ground.harness.disconnect?.(engine);
+        return manager.create(`id-${index}`, { index });
+      });
+      const settled = await Promise.allSettled(attempts);
+      await untilAnswered(engine);
+      const created = (await logSince(engine)).filter(({ kind }) => kind === "created").map((one) => one.contextId);
+      equal(new Set(created).size, created.length, "no context was created twice: number of ids");
+      for (const [index, { status }] of settled.entries()) {
+        const isThere = created.includes(`id-${index}`);
+        holds(status === "rejected" || isThere, `id-${index} was acknowledged and is in the log`);
+      }
+    },
+  },
+];
+
+async function untilAnswered(engine: Engine): Promise<void> {
+  const deadlineMs = performance.now() + PATIENCE_MS;
+  for (;;) {
+    try {
+      await engine.load([]);
+      return;
+    } catch (error) {
+      if (performance.now() > deadlineMs) throw error;
+    }
+    await pause(50);
+  }
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, ms);
+  });
+}

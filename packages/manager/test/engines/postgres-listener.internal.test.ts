@@ -1,0 +1,48 @@
+/** What the listener does where a proxy pools transactions, shown without one. */
+
+import { afterEach, expect, it } from "vitest";
+import type { Connections } from "../../src/engines/postgres/connection.ts";
+import { Listener } from "../../src/engines/postgres/listener.ts";
+
+let listener: Listener | undefined;
+afterEach(() => listener?.close());
+
+/** A client whose connection is served by one process, and which was told of another. */
+function listen(told: number, serving: number): { statements: string[]; wakes: () => number; commit: () => void } {
+  const statements: string[] = [];
+  let head = 1;
+  let wakes = 0;
+  const client = {
+    processID: told,
+    connect: () => Promise.resolve(),
+    end: () => Promise.resolve(),
+    on: () => undefined,
+    query({ text }: { text: string }) {
+      statements.push(text);
+      return Promise.resolve({ rows: [[String(serving)]] });
+    },
+  };
+  listener = new Listener({
+    connections: { single: () => client } as unknown as Connections,
+    channel: "channel",
+    queryMs: 1_000,
+    attend: { text: "attend", values: [] },
+    head: () => Promise.resolve(head),
+    notify: () => undefined,
+    wake: () => (wakes += 1),
+  });
+  return { statements, wakes: () => wakes, commit: () => (head += 1) };
+}
+
+it("listens where the server itself answers", async () => {
+  const { statements } = listen(7, 7);
+  await expect.poll(() => statements).toEqual(["SELECT pg_backend_pid()", 'LISTEN "channel"', "attend"]);
+});
+
+it("does not listen behind a proxy that pools transactions, and finds changes by looking", async () => {
+  const { statements, wakes, commit } = listen(7, 8);
+  await expect.poll(() => wakes()).toBe(1); // how things are
+  commit();
+  await expect.poll(() => wakes()).toBe(2);
+  expect(statements).toEqual(["SELECT pg_backend_pid()"]);
+});

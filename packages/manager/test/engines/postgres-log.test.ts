@@ -1,0 +1,79 @@
+/** Why revisions come from a counter row: the log read while two transactions commit in the other order. */
+
+import pg from "pg";
+import { afterAll, describe, expect, it } from "vitest";
+import type * as postgres from "../../src/engines/postgres.ts";
+import type * as migration from "../../src/engines/postgres/migrations/0001-initial.ts";
+import { findServer } from "./postgres-server.ts";
+import { moduleOf } from "./support.ts";
+
+const { openPostgres } = await moduleOf<typeof postgres>("engines/postgres");
+const { initial } = await moduleOf<typeof migration>("engines/postgres/migrations/0001-initial");
+
+const found = await findServer("postgres-log.test.ts");
+
+describe.skipIf(found === undefined)("a reader of the log, while two transactions are open", () => {
+  if (found === undefined) return;
+  const server = found;
+  afterAll(() => server.close());
+
+  /** The operations that a reader has come by, which reads whenever something may have changed. */
+  async function readDuringRace(schema: string): Promise<string[]> {
+    const url = new URL(server.url("race", { schema }));
+    const options = { historyLimit: 0, changeLogLimit: 100 };
+    const engine = await openPostgres(url.href.replace(/\?.*/, ""), url.searchParams, options);
+    const [slow, fast] = await Promise.all([connected(), connected()]);
+    const seen: string[] = [];
+    let after = 0;
+    const read = async (): Promise<void> => {
+      const page = await engine.changes({ after, limit: 100 });
+      seen.push(...page.changes.map(({ opId }) => opId));
+      after = page.changes.at(-1)?.revision ?? page.head;
+    };
+    const commit = (client: pg.Client, op: string): Promise<unknown> =>
+      client.query(
+        `SELECT "${schema}".commit(1, $1, 0, 100, '{}', ARRAY[$1], ARRAY['[{"kind":"updated"}]'], '{false}', '{0}',
+          '{}', '{}', '{}', '{}', '{}')`,
+        [op],
+      );
+    await slow.query("BEGIN");
+    await commit(slow, "slow");
+    const committed = commit(fast, "fast");
+    await Promise.race([committed, pause(300)]);
+    await read();
+    await slow.query("COMMIT");
+    await committed;
+    await read();
+    await Promise.all([slow.end(), fast.end(), engine.close()]);
+    return seen;
+  }
+
+  it("misses nothing: the second waits for the counter, and revisions become visible in their order", async () => {
+    expect(await readDuringRace(server.schema)).toEqual(["slow", "fast"]);
+  });
+
+  it("would miss the first one if revisions came from a sequence", async () => {
+    const schema = `${server.schema}_sequence`;
+    const counter = /UPDATE \S+namespaces\s+SET head = head \+ fitting[\s\S]*?INTO STRICT/;
+    const tables = initial(`"${schema}"`);
+    const mutant = tables
+      .replace(counter, `SELECT nextval('"${schema}".revisions') - 1, 0, 0, 0 INTO STRICT`)
+      .replace("n.head, n.trimmed", `(SELECT coalesce(max(l.revision), 0) FROM "${schema}".log l), n.trimmed`);
+    expect(mutant).not.toMatch(counter);
+    await server.query(`CREATE SCHEMA "${schema}"; CREATE SEQUENCE "${schema}".revisions; ${mutant}
+      CREATE TABLE "${schema}".layout (migrations integer NOT NULL); INSERT INTO "${schema}".layout VALUES (1)`);
+    expect(await readDuringRace(schema)).toEqual(["fast"]);
+  });
+
+  async function connected(): Promise<pg.Client> {
+    const client = new pg.Client({ connectionString: server.directUrl });
+    await client.connect();
+    return client;
+  }
+});
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, ms);
+  });
+}

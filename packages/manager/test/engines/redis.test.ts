@@ -1,0 +1,281 @@
+/** Redis passes the kit, and what is Redis's own holds. */
+
+import { readFileSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
+import { openManager } from "shared-context-manager";
+import { engineSuite, runWith } from "shared-context-manager/testing";
+import { afterAll, describe, expect, it, vi } from "vitest";
+import type { Engine } from "../../src/engine.ts";
+import type * as KeysModule from "../../src/engines/redis/keys.ts";
+import type * as RedisModule from "../../src/engines/redis.ts";
+import type { Entry } from "../../src/entry.ts";
+import { type Proxy, startProxy } from "./proxy.ts";
+import { findServer } from "./redis-server.ts";
+import { moduleOf } from "./support.ts";
+
+const { openRedis } = await moduleOf<typeof RedisModule>("engines/redis");
+const { keysOf } = await moduleOf<typeof KeysModule>("engines/redis/keys");
+
+const found = await findServer("redis.test.ts");
+
+describe.skipIf(found === undefined)("redis", () => {
+  if (found === undefined) return;
+  const server = found;
+  const OPTIONS = { historyLimit: 64, changeLogLimit: 10_000 };
+  const proxies = new Map<Engine, Proxy>();
+  afterAll(async () => {
+    await Promise.all([...proxies.values()].map((proxy) => proxy.close()));
+    await server.close();
+  });
+
+  const open = (store: string, options = OPTIONS): Promise<Engine> =>
+    openRedis(
+      "redis",
+      `//${server.host}:${server.port}`,
+      new URLSearchParams({ namespace: server.namespace(store) }),
+      options,
+    );
+
+  runWith(
+    engineSuite({
+      name: "redis: the kit",
+      async open(store, options) {
+        const proxy = await startProxy(server);
+        const parameters = new URLSearchParams({ namespace: server.namespace(store) });
+        const engine = await openRedis("redis", `//127.0.0.1:${proxy.port}`, parameters, options);
+        proxies.set(engine, proxy);
+        return engine;
+      },
+      disconnect: (engine) => proxies.get(engine)?.cut(),
+      crash: async (engine) => proxies.get(engine)?.close(),
+    }),
+    { describe, it },
+  );
+
+  describe("what is stored", () => {
+    const urlOf = (store: string): string => `${server.url}?namespace=${server.namespace(store)}`;
+
+    it("comes back as it was, whatever looks like a number to be filled in", async () => {
+      const data = {
+        empty: { list: [], object: {} },
+        numbers: [-1, -0.5, 1e21, 1.5e-7, 9007199254740991, 0.1],
+        text: "-1 -2 0\n-1 -1 -1 \\n %1 %-1 \u2028 \u{1f600}",
+        "-1 -1 -1": { revision: -1, incarnation: -1, lock: { token: -1 } },
+      };
+      await using manager = await openManager(urlOf("text"));
+      const agent = manager.agent("-1");
+      await agent.create("-1 -1 0\n", data, { note: "-1\n-1" });
+      await agent.update("-1 -1 0\n", { ...data, again: true }, "1");
+      await using other = await openManager(urlOf("text"));
+      const context = await other.get("-1 -1 0\n");
+      expect(context).toMatchObject({ data: { ...data, again: true }, revision: 2, incarnation: 1, updatedBy: "-1" });
+      const [first] = await other.history("-1 -1 0\n");
+      expect(first).toMatchObject({ data, note: "-1\n-1", revision: 1 });
+      const engine = await open("text");
+      const [change] = (await engine.changes({ after: 0, limit: 1 })).changes;
+      await engine.close();
+      expect(change).toMatchObject({ revision: 1, note: "-1\n-1", entry: { data, revision: 1, incarnation: 1 } });
+    });
+
+    it("is apart for each namespace, whatever it is called", async () => {
+      const names = ["a", "a}", "a}:entries", "{a", "a:versions:", "%7D", ""];
+      const managers = await Promise.all(
+        names.map((name) => openManager(`${server.url}?namespace=${encodeURIComponent(server.namespace(name))}`)),
+      );
+      await Promise.all(managers.map((manager, index) => manager.create("}:entries", { index })));
+      const datas = await Promise.all(managers.map(async (manager) => (await manager.get("}:entries"))?.data));
+      expect(datas).toEqual(names.map((_, index) => ({ index })));
+      await Promise.all(managers.map((manager) => manager.close()));
+    });
+
+    it("has one hash tag in every key, so that a cluster keeps it together", () => {
+      const { wake, ...keys } = keysOf("any}{thing");
+      for (const key of [wake, ...Object.values(keys)]) expect(key).toMatch(/^\{scm:any%7D%7Bthing\}:/);
+    });
+
+    it("is gone after clear, versions too", async () => {
+      await using manager = await openManager(urlOf("clear"));
+      const ids = Array.from({ length: 30 }, (_, index) => `id-${index}`);
+      for (const id of ids) {
+        await manager.create(id, {});
+        await manager.update(id, { step: 1 }, "1");
+      }
+      await manager.clear();
+      const { versions, order } = keysOf(server.namespace("clear"));
+      expect(await server.send("EXISTS", order, ...ids.map((id) => versions + id))).toBe(0);
+      expect(await manager.size()).toBe(0);
+    });
+  });
+
+  describe("a store that somebody has taken something from", () => {
+    const broken = async (store: string, key: "entries" | "order" | "log"): Promise<Engine> => {
+      const manager = await openManager(`${server.url}?namespace=${server.namespace(store)}`);
+      await manager.create("a", {});
+      await manager.create("b", {});
+      await manager.close();
+      await server.send("UNLINK", keysOf(server.namespace(store))[key]);
+      return open(store);
+    };
+    const write = { id: "c", expect: 0, next: null, keeps: null };
+
+    it("without its log is CORRUPT for readers of the log and for writers", async () => {
+      const engine = await broken("no-log", "log");
+      await expect(engine.changes({ after: 0, limit: 10 })).rejects.toMatchObject({ code: "CORRUPT" });
+      const commit = engine.commit([{ opId: "x", writes: [write], changes: [] }]);
+      await expect(commit).rejects.toMatchObject({ code: "CORRUPT" });
+      await engine.close();
+    });
+
+    it("without its contexts is CORRUPT for writers", async () => {
+      const engine = await broken("no-entries", "entries");
+      const commit = engine.commit([{ opId: "x", writes: [write], changes: [] }]);
+      await expect(commit).rejects.toMatchObject({ code: "CORRUPT" });
+      await engine.close();
+    });
+
+    it("without its order is CORRUPT for those who list", async () => {
+      const engine = await broken("no-order", "order");
+      await expect(engine.list({ prefix: "", after: undefined, limit: 10 })).rejects.toMatchObject({ code: "CORRUPT" });
+      await engine.close();
+    });
+
+    it("that went back behind an open manager is CORRUPT for it, and good for a new one", async () => {
+      const url = `${server.url}?namespace=${server.namespace("back")}`;
+      const manager = await openManager(url);
+      await manager.create("a", {});
+      await server.send(
+        "UNLINK",
+        ...["entries", "order", "log"].map((key) => keysOf(server.namespace("back"))[key as "log"]),
+      );
+      await expect(manager.get("a")).rejects.toMatchObject({ code: "CORRUPT" });
+      await expect(manager.create("b", {})).rejects.toMatchObject({ code: "CORRUPT" });
+      await manager.close();
+      await using anew = await openManager(url);
+      expect(await anew.get("a")).toBeUndefined();
+    });
+  });
+
+  it("the log is trimmed, and says exactly from where on it is whole", async () => {
+    const engine = await open("trimmed", { historyLimit: 0, changeLogLimit: 50 });
+    const change = { kind: "updated", contextId: "a", agentId: null, note: null, entry: null } as const;
+    for (let round = 0; round < 10; round++) {
+      await engine.commit(
+        Array.from({ length: 100 }, (_, n) => ({ opId: `${round}-${n}`, writes: [], changes: [change] })),
+      );
+    }
+    const { changes, head, oldest } = await engine.changes({ after: 0, limit: 2_000 });
+    expect(head).toBe(1_000);
+    expect(oldest).toBeGreaterThan(1);
+    expect(oldest).toBeLessThanOrEqual(951);
+    expect(changes.map(({ revision }) => revision)).toEqual(
+      Array.from({ length: 1_001 - oldest }, (_, n) => oldest + n),
+    );
+    await engine.close();
+  });
+
+  it("a server that has forgotten the script is given it again", async () => {
+    const engine = await open("forgotten");
+    await engine.commit([{ opId: "one", writes: [], changes: [] }]);
+    await server.send("SCRIPT", "FLUSH");
+    expect(await engine.commit([{ opId: "two", writes: [], changes: [] }])).toEqual([{ kind: "ok", revision: 2 }]);
+    await engine.close();
+  });
+
+  it("a prefix is looked for past any number of others, in the order of creation", async () => {
+    const engine = await open("prefix");
+    const ids = Array.from({ length: 2_500 }, (_, n) => (n % 500 === 7 ? `wanted-${n}` : `other-${n}`));
+    await engine.commit(
+      ids.map((id) => ({ opId: id, writes: [{ id, expect: 0, next: entryOf(id), keeps: null }], changes: [] })),
+    );
+    const first = await engine.list({ prefix: "wanted-", after: undefined, limit: 3 });
+    const rest = await engine.list({ prefix: "wanted-", after: first.next, limit: 3 });
+    const found = [...first.entries, ...rest.entries].map(({ contextId }) => contextId);
+    expect(found).toEqual(ids.filter((id) => id.startsWith("wanted-")));
+    expect([first.head, rest.next]).toEqual([2_500, undefined]);
+    await engine.close();
+  });
+
+  it("a change after many renewals is not passed over", async () => {
+    const engine = await open("renewals");
+    const change = { kind: "updated", contextId: "a", agentId: null, note: null, entry: null } as const;
+    await engine.commit(Array.from({ length: 20 }, (_, n) => ({ opId: `${n}`, writes: [], changes: [] })));
+    await engine.commit([{ opId: "last", writes: [], changes: [change] }]);
+    const { changes } = await engine.changes({ after: 0, limit: 5 });
+    expect(changes.map(({ opId }) => opId)).toEqual(["last"]);
+    await engine.close();
+  });
+
+  describe("a URL", () => {
+    it("of valkey: opens the same store", async () => {
+      const url = server.url.replace(/^redis/, "valkey");
+      await using manager = await openManager(`${url}?namespace=${server.namespace("valkey")}`);
+      expect(await manager.create("a", {})).toMatchObject({ version: "1", revision: 1 });
+    });
+
+    it.each([
+      ["redis:", "without a host"],
+      ["redis:///1", "without a host"],
+      ["redis://host/one", "no number"],
+      ["redis://u:sec%ret@host", "cannot be read"],
+      ["redis://u:secret@host:port", "cannot be read"],
+      ["redis://u:secret@host?timeoutMs=0", "milliseconds"],
+      ["redis://u:secret@host?password=secret", "namespace"],
+    ])("%s is INVALID, and its password in no message", async (url, part) => {
+      const error: unknown = await openManager(url).catch((reason: unknown) => reason);
+      expect(error).toMatchObject({ code: "INVALID" });
+      expect(String(error)).toContain(part);
+      expect(String((error as Error).stack)).not.toMatch(/u:sec/);
+    });
+
+    it("without the driver is MISSING_DEPENDENCY, with what to install", async () => {
+      vi.doMock("redis", () => {
+        throw new Error("Cannot find package");
+      });
+      const error: unknown = await openManager(server.url).catch((reason: unknown) => reason);
+      vi.doUnmock("redis");
+      expect(error).toMatchObject({ code: "MISSING_DEPENDENCY", details: { dependency: "redis" } });
+      const { devDependencies } = JSON.parse(
+        readFileSync(new URL("../../../../package.json", import.meta.url), "utf8"),
+      ) as {
+        devDependencies: Record<string, string>;
+      };
+      expect(String(error)).toContain(`npm install redis@${devDependencies["redis"]}`);
+    });
+
+    it("that leads nowhere is UNAVAILABLE, and its password in no message", async () => {
+      const proxy = await startProxy(server);
+      await proxy.close();
+      const error: unknown = await openManager(`redis://user:secret@127.0.0.1:${proxy.port}`).catch(
+        (reason: unknown) => reason,
+      );
+      expect(error).toMatchObject({ code: "UNAVAILABLE" });
+      expect(JSON.stringify([String(error), error, (error as Error).cause])).not.toContain("secret");
+    });
+
+    it("of a server that takes the connection and says nothing is UNAVAILABLE in time", async () => {
+      const silent = createServer(() => undefined);
+      await new Promise<void>((resolve) => {
+        silent.listen(0, "127.0.0.1", resolve);
+      });
+      const { port } = silent.address() as AddressInfo;
+      const opening = openManager(`redis://127.0.0.1:${port}?timeoutMs=200`);
+      await expect(opening).rejects.toMatchObject({ code: "UNAVAILABLE" });
+      silent.close();
+    });
+
+    it("with a wrong password is UNAVAILABLE, and the password in no message", async () => {
+      const error: unknown = await openManager(`redis://nobody:secret@${server.host}:${server.port}`).catch(
+        (reason: unknown) => reason,
+      );
+      expect(error).toMatchObject({ code: "UNAVAILABLE" });
+      expect(String(error)).toContain("WRONGPASS");
+      expect(JSON.stringify([String(error), error, (error as Error).cause])).not.toContain("secret");
+    });
+  });
+});
+
+function entryOf(contextId: string): Entry {
+  const texts = { contextId, version: "1", updatedBy: null, note: null };
+  const numbers = { createdAtMs: 0, updatedAtMs: 0, revision: -1, incarnation: -1 };
+  return { ...texts, ...numbers, data: {}, exposed: false, lock: null, chains: undefined };
+}

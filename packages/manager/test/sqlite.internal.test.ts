@@ -1,0 +1,462 @@
+/** What only SQLite can do wrong: files of others, old and new versions, full disks, two connections, clocks. */
+
+import { spawn, spawnSync } from "node:child_process";
+import { chmodSync, readFileSync, writeFileSync } from "node:fs";
+import type { DatabaseSync as Database, StatementSync as Statement } from "node:sqlite";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { Engine } from "../src/engine.ts";
+import { openSqlite } from "../src/engines/sqlite.ts";
+import { currentBase, uptimeMs } from "../src/engines/sqlite/lease-clock.ts";
+import { type AsyncSharedContextManager, managerOver, openManager } from "../src/index.ts";
+import { commitOne, creates, entryOf, nextOf, replaces, transactionOf } from "../src/testing/entries.ts";
+import { hasSqlite, type Scratch, scratch } from "./engines/support.ts";
+import { refusalOf } from "./support.ts";
+
+const isThere = await hasSqlite();
+if (!isThere) console.info("sqlite.internal.test.ts: skipped: this Node has no node:sqlite that is new enough");
+const { DatabaseSync, StatementSync } = isThere ? await import("node:sqlite") : {};
+
+let directory: Scratch;
+let file: string;
+const opened: { close(): unknown }[] = [];
+
+beforeEach(() => {
+  directory = scratch();
+  file = directory.file("contexts.db");
+});
+
+afterEach(async () => {
+  vi.restoreAllMocks();
+  for (const one of opened.splice(0).toReversed()) await one.close();
+  directory.remove();
+});
+
+function closing<One extends { close(): unknown }>(one: One): One {
+  opened.push(one);
+  return one;
+}
+
+async function openEngine(options = {}): Promise<Engine> {
+  const limits = { historyLimit: 64, changeLogLimit: 10_000, ...options };
+  return closing(await openSqlite(file, new URLSearchParams("synchronous=normal"), limits));
+}
+
+async function open(parameters = "synchronous=normal"): Promise<AsyncSharedContextManager> {
+  return closing(await openManager(`sqlite:${file}?${parameters}`));
+}
+
+/** Another connection to the file, past the engine. */
+function raw(): Database {
+  if (DatabaseSync === undefined) throw new Error("no node:sqlite");
+  return closing(new DatabaseSync(file));
+}
+
+/** Does something else in place of every `exec` of the driver, or around it. */
+function interceptExec(instead: (sql: string, run: (sql: string) => void) => void): void {
+  // oxlint-disable-next-line typescript/unbound-method -- it is called on the database that it was called on
+  const { exec } = DatabaseSync!.prototype;
+  vi.spyOn(DatabaseSync!.prototype, "exec").mockImplementation(function (this: Database, sql) {
+    instead(sql, (text) => exec.call(this, text));
+  });
+}
+
+/** The next statement of this kind fails as the driver says, and nothing else does. */
+function failOnce(statement: string, error: Error): void {
+  let hasFailed = false;
+  interceptExec((sql, run) => {
+    if (sql !== statement || hasFailed) return run(sql);
+    hasFailed = true;
+    throw error;
+  });
+}
+
+describe.skipIf(!isThere)("opening", () => {
+  it("refuses an SQLite that may corrupt a file", async () => {
+    const prepare = vi.spyOn(DatabaseSync!.prototype, "prepare");
+    prepare.mockReturnValueOnce({ get: () => ({ version: "3.51.2" }) } as never);
+    const { details } = await refusalOf("UNSUPPORTED", open());
+    expect(details).toMatchObject({
+      expected: expect.stringContaining("3.51.3"),
+      received: expect.stringContaining("3.51.2"),
+    });
+  });
+
+  it.each(["3.51.3", "3.100.0", "4.0.0"])("takes SQLite %s for new enough", async (version) => {
+    vi.spyOn(DatabaseSync!.prototype, "prepare").mockReturnValueOnce({ get: () => ({ version }) } as never);
+    await expect(open()).resolves.toBeDefined();
+  });
+
+  it("refuses a store that a newer version has written, and leaves it as it is", async () => {
+    await (await open()).close();
+    const database = raw();
+    database.exec("PRAGMA user_version = 99");
+    const { details } = await refusalOf("UNSUPPORTED", open());
+    expect(details).toMatchObject({ feature: "this store", expected: expect.stringContaining("layout 99") });
+    expect(database.prepare("PRAGMA user_version").get()).toEqual({ user_version: 99 });
+  });
+
+  it("refuses a database of another program, and leaves it as it is", async () => {
+    const database = raw();
+    database.exec("CREATE TABLE theirs (text TEXT); INSERT INTO theirs VALUES ('kept')");
+    expect((await refusalOf("UNSUPPORTED", open())).details).toMatchObject({ feature: "this file" });
+    expect(database.prepare("SELECT text FROM theirs").all()).toEqual([{ text: "kept" }]);
+    expect(database.prepare("SELECT count(*) AS tables FROM sqlite_schema").get()).toEqual({ tables: 1 });
+  });
+
+  it("refuses a file that is no database: CORRUPT, and the file is as it was", async () => {
+    const text = "no database at all, but long enough to be one: ".repeat(50);
+    writeFileSync(file, text);
+    await refusalOf("CORRUPT", open());
+    expect(readFileSync(file, "utf8")).toBe(text);
+  });
+
+  it("makes a new store of an empty file, once, whoever else opens it", async () => {
+    writeFileSync(file, "");
+    const managers = await Promise.all([open(), open(), open("namespace=other")]);
+    await managers[0]?.create("a", {});
+    expect(await Promise.all(managers.map((manager) => manager.size()))).toEqual([1, 1, 0]);
+    expect(raw().prepare("PRAGMA user_version").get()).toEqual({ user_version: 1 });
+  });
+
+  it("keeps what is there when the layout is up to date", async () => {
+    const first = await open();
+    await first.create("a", { step: 1 });
+    await first.close();
+    expect((await (await open()).get("a"))?.data).toEqual({ step: 1 });
+  });
+
+  it("waits for another process that is writing", async () => {
+    await (await open()).close();
+    const database = raw();
+    database.exec("BEGIN IMMEDIATE");
+    const opening = open();
+    await new Promise(setImmediate);
+    database.exec("COMMIT");
+    await expect(opening).resolves.toBeDefined();
+  });
+
+  it.each(["sqlite:", "sqlite:x?synchronous=off"])("refuses %s", async (url) => {
+    expect((await refusalOf("INVALID", openManager(url))).details.argument).toBe("url");
+  });
+
+  it("of a directory that is not there is UNAVAILABLE", async () => {
+    file = directory.file("nowhere/contexts.db");
+    expect((await refusalOf("UNAVAILABLE", open())).cause).toBeInstanceOf(Error);
+  });
+
+  it("sets synchronous as it was told to: full without being told", async () => {
+    const exec = vi.spyOn(DatabaseSync!.prototype, "exec");
+    await open("");
+    await open("synchronous=normal");
+    const settings = exec.mock.calls.map(([sql]) => sql).filter((sql) => sql.includes("synchronous"));
+    expect(settings).toEqual(["PRAGMA synchronous = FULL", "PRAGMA synchronous = NORMAL"]);
+  });
+});
+
+describe.skipIf(!isThere)("namespaces", () => {
+  it("have contexts, history and changes of their own, and one row of revisions", async () => {
+    const [one, other] = [await open("namespace=one"), await open("namespace=other")];
+    const first = await one.create("a", { of: "one" });
+    const second = await other.create("a", { of: "other" });
+    expect(second.revision).toBeGreaterThan(first.revision ?? 0);
+    await one.clear();
+    expect([await one.size(), await other.size()]).toEqual([0, 1]);
+    const stream = other.watch(undefined, { after: 0 });
+    expect((await stream.next()).value).toMatchObject({ kind: "created", context: { data: { of: "other" } } });
+    await stream.return?.();
+  });
+});
+
+describe.skipIf(!isThere)("two connections", () => {
+  it("never see what is out of date, whatever each has read before", async () => {
+    const [one, other] = [await openEngine(), await openEngine()];
+    let entry = entryOf("a");
+    let revision = await commitOne(one, creates(entry));
+    for (let turn = 0; turn < 20; turn++) {
+      const [writer, reader] = turn % 2 === 0 ? [one, other] : [other, one];
+      await reader.load(["a", "none"], true);
+      entry = nextOf(entry);
+      revision = await commitOne(writer, replaces(entry, revision));
+      const { entries, head } = await reader.load(["a"]);
+      expect([entries[0]?.version, entries[0]?.revision, head]).toEqual([entry.version, revision, revision]);
+    }
+  });
+
+  it("do not keep what was rolled back", async () => {
+    const [one, other] = [await openEngine(), await openEngine()];
+    const entry = entryOf("a");
+    const revision = await commitOne(one, creates(entry));
+    const full = Object.assign(new Error("database or disk is full"), { errcode: 13 });
+    failOnce("COMMIT", full);
+    const attempt = one.commit([transactionOf(replaces(nextOf(entry), revision), creates(entryOf("b")))]);
+    expect((await refusalOf("UNAVAILABLE", attempt)).cause).toBe(full);
+    for (const reader of [one, other]) {
+      const { entries, head } = await reader.load(["a", "b"]);
+      expect([entries[0]?.version, entries[1], head]).toEqual(["1", undefined, revision]);
+    }
+    expect(await commitOne(one, creates(entryOf("b")))).toBeGreaterThan(revision);
+  });
+
+  it("find out in the log what became of a commit that has ended in an error", async () => {
+    const engine = await openEngine();
+    const failure = new Error("cut off");
+    const failAfter = (end: "COMMIT" | "ROLLBACK"): void => {
+      interceptExec((sql, run) => {
+        run(sql === "COMMIT" ? end : sql);
+        if (sql === "COMMIT") throw failure;
+      });
+    };
+    failAfter("COMMIT");
+    expect(await engine.commit([transactionOf(creates(entryOf("a")))])).toEqual([{ kind: "ok", revision: 1 }]);
+    vi.restoreAllMocks();
+    failAfter("ROLLBACK");
+    const attempt = engine.commit([transactionOf(creates(entryOf("b")))]);
+    expect((await refusalOf("UNAVAILABLE", attempt)).cause).toBe(failure);
+    vi.restoreAllMocks();
+    expect((await engine.load(["a", "b"])).entries.map((entry) => entry?.revision)).toEqual([1, undefined]);
+  });
+
+  it("say that an outcome is not known when the log cannot be read either", async () => {
+    const engine = await openEngine();
+    const failure = new Error("cut off");
+    interceptExec((sql, run) => {
+      run(sql);
+      if (sql !== "COMMIT") return;
+      vi.spyOn(StatementSync!.prototype, "get").mockImplementationOnce(() => {
+        throw failure;
+      });
+      throw failure;
+    });
+    const outcomes = await engine.commit([transactionOf(creates(entryOf("a")))]);
+    expect(outcomes).toEqual([{ kind: "indeterminate", cause: failure }]);
+  });
+
+  it("leave no gap in the log when one trims what the other reads", async () => {
+    const [one, other] = [await openEngine({ changeLogLimit: 1 }), await openEngine({ changeLogLimit: 1 })];
+    let entry = entryOf("a");
+    let revision = await commitOne(one, creates(entry));
+    const seen: number[] = [revision];
+    for (let turn = 0; turn < 300; turn++) {
+      entry = nextOf(entry);
+      revision = await commitOne(other, replaces(entry, revision));
+      const after = seen.at(-1) ?? 0;
+      const { changes, oldest } = await one.changes({ after, limit: 10 });
+      expect(oldest <= after + 1).toBe(true);
+      seen.push(...changes.map((change) => change.revision));
+    }
+    expect(seen.length).toBe(301);
+  });
+
+  it("leave no gap when the log is trimmed between the reading of its ends and of its rows", async () => {
+    const [one, other] = [await openEngine(), await openEngine({ changeLogLimit: 1 })];
+    const entry = entryOf("a");
+    const first = await commitOne(one, creates(entry));
+    await commitOne(one, replaces(nextOf(entry), first));
+    // oxlint-disable-next-line typescript/unbound-method -- it is called on the statement that it was called on
+    const { get } = StatementSync!.prototype;
+    vi.spyOn(StatementSync!.prototype, "get").mockImplementation(function (this: Statement, ...values) {
+      const row = get.apply(this, values);
+      if (this.sourceSQL.includes("AS oldest")) trim();
+      return row;
+    });
+    // What the first commit of an engine does: it drops what is too old.
+    const trim = (): void => raw().exec("DELETE FROM log WHERE revision < 2");
+    const { changes, oldest } = await one.changes({ after: 0, limit: 10 });
+    vi.restoreAllMocks();
+    expect([oldest, changes.map(({ revision }) => revision)]).toEqual([1, [1, 2]]);
+    expect((await other.changes({ after: 0, limit: 10 })).oldest).toBe(2);
+  });
+
+  it("wait for a lock of the file and go on when it is free", async () => {
+    const engine = await openEngine();
+    const database = raw();
+    database.exec("BEGIN IMMEDIATE");
+    const committing = commitOne(engine, creates(entryOf("a")));
+    let turns = 0;
+    while (turns < 5) {
+      await new Promise(setImmediate); // the event loop goes on meanwhile
+      turns += 1;
+    }
+    database.exec("COMMIT");
+    expect(await committing).toBe(1);
+  });
+});
+
+describe.skipIf(!isThere)("what is damaged", () => {
+  it.each([
+    ["no JSON", "{"],
+    ["no object", "[]"],
+    ["without data", '{"version":"1"}'],
+    [
+      "with a version that is none",
+      '{"version":1,"data":{},"createdAtMs":1,"updatedAtMs":1,"revision":1,"incarnation":1}',
+    ],
+    ["without a revision", '{"version":"1","data":{},"createdAtMs":1,"updatedAtMs":1,"incarnation":1}'],
+  ])("an entry that is %s is CORRUPT, and the others are as good as ever", async (_what, text) => {
+    const manager = await open();
+    for (const id of ["a", "b"]) await manager.create(id, {});
+    raw().prepare("UPDATE contexts SET entry = ? WHERE id = 'a'").run(text);
+    expect((await refusalOf("CORRUPT", manager.get("a"))).details.where).toContain('"a"');
+    await refusalOf("CORRUPT", manager.agent("ann").patch("a", {}));
+    expect((await manager.agent("ann").patch("b", { step: 1 })).version).toBe("2");
+    expect(await manager.delete("b")).toBe(true);
+  });
+
+  it("a row of the change log that is no JSON is CORRUPT", async () => {
+    const manager = await open();
+    await manager.create("a", {});
+    raw().exec("UPDATE log SET changes = '{'");
+    await refusalOf("CORRUPT", manager.watch(undefined, { after: 0 }).next());
+    expect((await manager.get("a"))?.version).toBe("1");
+  });
+});
+
+/** Runs a script in a process of its own: files that it may not write, or not so long. */
+function run(limits: string, script: string): { status: number | null; stdout: string; stderr: string } {
+  const command = `${limits} exec "$0" --no-warnings --input-type=module -e "$1"`;
+  return spawnSync("sh", ["-c", command, process.execPath, script], { encoding: "utf8", timeout: 20_000 });
+}
+
+/** Plain Node runs the sources where it strips types; only then can a test start a process of its own with them. */
+const stripsTypes = (process.features as { typescript?: unknown }).typescript === "strip";
+if (isThere && !stripsTypes)
+  console.info("sqlite.internal.test.ts: skipped the full disk: this Node cannot load the sources");
+
+describe.skipIf(!isThere || !stripsTypes)("a full disk", () => {
+  it("is UNAVAILABLE, changes nothing, and the store is good afterwards", async () => {
+    const manager = await open("synchronous=full");
+    await manager.create("a", { step: 1 });
+    await manager.close();
+    const index = new URL("../src/index.ts", import.meta.url).href;
+    const { stdout, stderr } = run(
+      "ulimit -f 600; trap '' XFSZ;",
+      `import { openManager } from ${JSON.stringify(index)};
+       const manager = await openManager(${JSON.stringify(`sqlite:${file}`)});
+       const written = [];
+       let code = "none";
+       for (let index = 0; index < 60 && code === "none"; index++) {
+         const id = "id-" + index;
+         await manager.create(id, { text: "x".repeat(20000) }).then(() => written.push(id), (error) => { code = error.code; });
+       }
+       const read = (await manager.get("a"))?.data.step;
+       const there = (await manager.listContexts()).length;
+       await manager.close();
+       console.log(JSON.stringify({ code, read, written, there }));`,
+    );
+    const told = JSON.parse(stdout || JSON.stringify({ stderr })) as { code: string; written: string[]; there: number };
+    expect(told).toMatchObject({ code: "UNAVAILABLE", read: 1, there: told.written?.length + 1 });
+    const again = await open();
+    expect(await again.listContexts()).toEqual(["a", ...told.written]);
+    expect((await again.agent("ann").patch("a", { step: 2 })).version).toBe("2");
+    expect(raw().prepare("PRAGMA integrity_check").get()).toEqual({ integrity_check: "ok" });
+  });
+});
+
+describe.skipIf(!isThere || !stripsTypes)("a process that is killed", () => {
+  it("takes nothing with it that was acknowledged, and leaves at most the write that was under way", async () => {
+    await (await open()).close();
+    const index = new URL("../src/index.ts", import.meta.url).href;
+    const script = `import { openManager } from ${JSON.stringify(index)};
+      const manager = await openManager(${JSON.stringify(`sqlite:${file}`)});
+      const from = await manager.size();
+      for (let id = from; ; id++) {
+        await manager.create(String(id), {});
+        process.stdout.write(id + "\\n");
+      }`;
+    for (let kill = 1; kill <= 3; kill++) {
+      const acknowledged = await killedAfter(script, 10);
+      const there = await (await open()).size();
+      expect([0, 1]).toContain(there - 1 - acknowledged);
+    }
+  });
+});
+
+/** The last number that a process has printed before it was killed in the middle of its work. */
+async function killedAfter(script: string, lines: number): Promise<number> {
+  const child = spawn(process.execPath, ["--no-warnings", "--input-type=module", "-e", script]);
+  let printed = "";
+  child.stdout.on("data", (text: Buffer) => {
+    printed += text.toString();
+    if (printed.split("\n").length > lines) child.kill("SIGKILL");
+  });
+  await new Promise((resolve) => {
+    child.on("close", resolve);
+  });
+  return Number(/(\d+)\n[^\n]*$/.exec(printed)?.[1]);
+}
+
+describe.skipIf(!isThere)("a file that cannot be written", () => {
+  it("is UNAVAILABLE, and good when it can be written again", async () => {
+    const manager = await open();
+    const context = await manager.create("a", { step: 1 });
+    const exec = vi.spyOn(DatabaseSync!.prototype, "exec");
+    const readOnly = Object.assign(new Error("attempt to write a readonly database"), { errcode: 8 });
+    exec.mockImplementation(() => {
+      throw readOnly;
+    });
+    const { details, cause } = await refusalOf("UNAVAILABLE", manager.update("a", { step: 2 }, context));
+    expect([details.reason, cause]).toEqual([expect.stringContaining("readonly"), readOnly]);
+    exec.mockRestore();
+    expect((await manager.get("a"))?.version).toBe("1");
+    expect((await manager.update("a", { step: 2 }, context)).version).toBe("2");
+  });
+
+  it.skipIf(process.getuid?.() === 0)("by its mode is UNAVAILABLE to open", async () => {
+    await (await open()).close();
+    chmodSync(file, 0o444);
+    await refusalOf("UNAVAILABLE", open());
+    chmodSync(file, 0o644);
+    await expect(open()).resolves.toBeDefined();
+  });
+});
+
+describe.skipIf(!isThere)("clocks", () => {
+  it("a jump of the wall clock by an hour, either way, changes no outcome", async () => {
+    const manager = await open();
+    let context = await manager.create("a", { step: 0 });
+    const lease = await manager.agent("ann").acquire("a", { ttlMs: 60_000, maxHoldMs: 0 });
+    const now = Date.now();
+    for (const jumpMs of [3_600_000, -3_600_000]) {
+      vi.spyOn(Date, "now").mockReturnValue(now + jumpMs);
+      expect(await manager.lock("a", "bob")).toBe(false);
+      context = await lease.update("a", { step: jumpMs }, context);
+      expect(context.updatedAt.getTime()).toBe(now + jumpMs);
+    }
+    await lease.release();
+    expect(await manager.lock("a", "bob", { ttlMs: 1 })).toBe(true);
+  });
+
+  it("after a new start of the machine every lease has lapsed, and lease time has gone on", async () => {
+    const manager = await open();
+    await manager.create("a", {});
+    const lease = await manager.agent("ann").acquire("a", { ttlMs: 3_600_000 });
+    const engine = await openEngine();
+    const { time: before } = await engine.load([]);
+    await engine.close();
+    raw().exec(`UPDATE meta SET value = json_set(value, '$.boot', 'another') WHERE name = 'lease_base'`);
+    const after = await managerOver(closing(await openEngine()));
+    opened.push(after);
+    expect(await after.lock("a", "bob")).toBe(true);
+    const { time } = await (await openEngine()).load([]);
+    expect(time.leaseMs).toBeGreaterThan(before.leaseMs + 3_500_000);
+    await refusalOf("LEASE_LOST", lease.patch("a", {}));
+  });
+
+  it("the base is kept within one start, and where nothing is known of starts, as long as time goes on", () => {
+    const nowMs = uptimeMs();
+    const kept = currentBase(undefined, () => 0);
+    expect(currentBase({ ...kept, offsetMs: 7 }, () => Infinity)).toMatchObject({ boot: kept.boot, offsetMs: 7 });
+    const unnamed = { boot: undefined, offsetMs: 7 };
+    expect(currentBase({ ...unnamed, seenMs: nowMs }, () => Infinity).offsetMs).toBe(7);
+    const later = currentBase({ ...unnamed, seenMs: nowMs + 3_600_000 }, () => nowMs + 9_000_000);
+    expect(later.offsetMs).toBeGreaterThan(8_000_000);
+  });
+});
+
+describe.skipIf(isThere)("without node:sqlite", () => {
+  it("opening is UNSUPPORTED and says what is needed", async () => {
+    expect(await refusalOf("UNSUPPORTED", open())).toMatchObject({
+      details: { feature: "sqlite:", expected: expect.stringMatching(/22\.13|3\.51\.3/) },
+    });
+  });
+});
