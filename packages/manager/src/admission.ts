@@ -26,7 +26,7 @@ export interface Admission {
   readonly admit: Admit;
 }
 
-export const UNLIMITED: Limits = { maxDataBytes: Infinity, schema: undefined };
+const UNLIMITED: Limits = { maxDataBytes: Infinity, schema: undefined };
 
 export function admission(copy: Copy, limits: Limits = UNLIMITED): Admission {
   return { copy, admit: admitting(copy, limits) };

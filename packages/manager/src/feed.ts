@@ -15,7 +15,7 @@ import type { Entry } from "./entry.ts";
 import { report } from "./report.ts";
 
 /** How far a reader may lag where the log itself is shorter. */
-export const LIVE_LIMIT = 1_024;
+const LIVE_LIMIT = 1_024;
 
 interface Place {
   readonly reader: Reader;

@@ -280,6 +280,32 @@ describe.skipIf(!isThere)("two connections", () => {
     database.exec("COMMIT");
     expect(await committing).toBe(1);
   });
+
+  it("read again what is locked while another process opens or closes the file", async () => {
+    const engine = await openEngine();
+    const revision = await commitOne(engine, creates(entryOf("a")));
+    await commitOne(engine, { ...replaces(nextOf(entryOf("a")), revision), keeps: true });
+    const reads: [string, () => Promise<unknown>][] = [
+      ["load", () => engine.load(["a"], true)],
+      ["list", () => engine.list({ prefix: "", after: undefined, limit: 10 })],
+      ["changes", () => engine.changes({ after: 0, limit: 10 })],
+      ["history", () => engine.history("a")],
+    ];
+    for (const [name, read] of reads) {
+      const { time: _, ...before } = (await read()) as Record<string, unknown>;
+      let refusals = 0;
+      for (const method of ["get", "all"] as const) {
+        const original = StatementSync!.prototype[method] as (...values: unknown[]) => never;
+        vi.spyOn(StatementSync!.prototype, method).mockImplementation(function (this: Statement, ...values) {
+          if (refusals++ < 3) throw Object.assign(new Error("database is locked"), { errcode: 261 });
+          return original.apply(this, values);
+        });
+      }
+      const { time: _later, ...after } = (await read()) as Record<string, unknown>;
+      vi.restoreAllMocks();
+      expect([name, after, refusals > 3]).toEqual([name, before, true]);
+    }
+  });
 });
 
 describe.skipIf(!isThere)("what is damaged", () => {

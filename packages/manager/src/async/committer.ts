@@ -182,33 +182,37 @@ export class Committer {
     transactions: readonly Transaction[],
     head: number,
   ): Promise<(number | undefined | ContextError)[]> {
-    const revisions: (number | undefined | ContextError)[] = [];
-    for (const [index, outcome] of outcomes.entries()) {
-      if (outcome.kind !== "indeterminate") revisions.push(outcome.kind === "ok" ? outcome.revision : undefined);
-      else revisions.push(await this.#find(transactions[index] as Transaction, head, outcome.cause));
-    }
-    return revisions;
+    const doubtful = transactions.filter((_, index) => outcomes[index]?.kind === "indeterminate");
+    const found = doubtful.length === 0 ? new Map<string, number>() : await this.#find(doubtful, head);
+    return outcomes.map((outcome, index) => {
+      if (outcome.kind !== "indeterminate") return outcome.kind === "ok" ? outcome.revision : undefined;
+      const { opId: operationId, writes } = transactions[index] as Transaction;
+      if (found !== undefined) return found.get(operationId);
+      const unknown = new ContextError("INDETERMINATE", { contextIds: writes.map(({ id }) => id), operationId });
+      unknown.cause = outcome.cause;
+      return unknown;
+    });
   }
 
-  /** Looks into the change log for an operation whose outcome is not known (law 6). */
-  async #find(
-    { opId, writes }: Transaction,
-    since: number,
-    cause: unknown,
-  ): Promise<number | undefined | ContextError> {
-    const unknown = new ContextError("INDETERMINATE", { contextIds: writes.map(({ id }) => id), operationId: opId });
-    unknown.cause = cause;
+  /**
+   * Looks into the change log for operations whose outcome is not known (law 6): for all of them at once, since they
+   * build on one another.
+   *
+   * @returns the revisions of those that have happened; `undefined` when the log does not tell.
+   */
+  async #find(transactions: readonly Transaction[], since: number): Promise<Map<string, number> | undefined> {
+    const wanted = new Set(transactions.map(({ opId }) => opId));
+    const found = new Map<string, number>();
     try {
       for (let after = since; ;) {
         const { changes, head, oldest } = await this.#engine.changes({ after, limit: CHANGES_AT_ONCE });
-        if (oldest > after + 1) return unknown;
-        const found = changes.find((change) => change.opId === opId);
-        if (found !== undefined) return found.revision;
+        if (oldest > after + 1) return undefined;
+        for (const { opId, revision } of changes) if (wanted.has(opId)) found.set(opId, revision);
         after = changes.at(-1)?.revision ?? head;
-        if (after >= head) return undefined;
+        if (found.size === wanted.size || after >= head) return found;
       }
     } catch {
-      return unknown;
+      return undefined;
     }
   }
 
@@ -221,8 +225,9 @@ export class Committer {
       queued.reject(own);
       return true;
     }
-    // A refusal that builds on what did not happen is none.
-    if (own === undefined || [...basis].some((other) => typeof revisions[other] !== "number")) return false;
+    if (own === undefined) return false;
+    // A refusal that builds on what did not happen is none. What has been committed has happened, and so has its basis.
+    if (index === undefined && [...basis].some((other) => typeof revisions[other] !== "number")) return false;
     if (failed) {
       queued.reject(outcome);
     } else if (isRejection(outcome)) {
@@ -313,7 +318,7 @@ function rejectWith({ reject }: Queued, outcome: Rejection): void {
   }
 }
 
-export function asUnavailable(error: unknown): unknown {
+function asUnavailable(error: unknown): unknown {
   if (error instanceof ContextError) return error;
   const failure = new ContextError("UNAVAILABLE", { reason: error instanceof Error ? error.message : String(error) });
   failure.cause = error;

@@ -5,9 +5,11 @@ import {
   checkId,
   type ExpectedVersion,
   type ForceUnlockOptions,
+  type PageOptions,
   readAfter,
   readFlag,
   readForce,
+  readPage,
   readSignal,
   readTimeout,
   type WatchOptions,
@@ -29,6 +31,13 @@ import { type AsyncAgent, agentOn } from "./agent.ts";
 import { lock, unlock } from "./locks.ts";
 import type { AsyncStore } from "./store.ts";
 import { waitFor } from "./wait-for.ts";
+
+/** Some of the contexts, in the order of their creation. */
+export interface ContextPage<Data extends object = JsonObject> {
+  readonly contexts: SharedContext<Data>[];
+  /** For `after`; `undefined` when there are no more. What it leads to may be empty. */
+  readonly next: string | undefined;
+}
 
 /** A friend of the class, not exported from the package. */
 export let managerOn: <Data extends object>(store: AsyncStore) => AsyncSharedContextManager<Data>;
@@ -249,6 +258,23 @@ export class AsyncSharedContextManager<Data extends object = JsonObject> {
     const ids: string[] = [];
     for await (const { contextId } of this.#store.entries("")) ids.push(contextId);
     return ids;
+  }
+
+  /**
+   * Some of the contexts, in the order of their creation: for a list that goes on later, or somewhere else. A page costs
+   * no more the further it is from the first; each context is as it is by then.
+   *
+   * @throws {@link ContextError} INVALID, CLOSED, UNAVAILABLE, CORRUPT.
+   * @example
+   * ```ts
+   * const first = await manager.page({ prefix: "plan-", limit: 20 });
+   * if (first.next) await manager.page({ prefix: "plan-", limit: 20, after: first.next });
+   * ```
+   */
+  async page(options?: PageOptions): Promise<ContextPage<Data>> {
+    this.#store.checkOpen();
+    const { entries, next } = await this.#store.engine.list(readPage(options));
+    return { contexts: entries.map(wrap<Data>), next };
   }
 
   /**

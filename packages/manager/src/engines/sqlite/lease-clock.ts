@@ -7,7 +7,7 @@
 import { readFileSync } from "node:fs";
 
 /** What tells one start of the machine from another; `undefined` where the system does not say. */
-export function bootId(): string | undefined {
+function bootId(): string | undefined {
   try {
     return readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
   } catch {

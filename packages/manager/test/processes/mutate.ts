@@ -1,0 +1,55 @@
+/** Loaded before a worker, it makes one mistake in the package, in memory: the tests must then find it. */
+
+import { registerHooks } from "node:module";
+
+interface Mutant {
+  /** The end of the name of the file. */
+  readonly file: string;
+  readonly from: string;
+  readonly to: string;
+}
+
+export const MUTANTS = {
+  "a transaction takes the write lock only when it writes": {
+    file: "/src/engines/sqlite.ts",
+    from: 'this.#database.exec("BEGIN IMMEDIATE")',
+    to: 'this.#database.exec("BEGIN DEFERRED")',
+  },
+  "the token of a lease is not checked": {
+    file: "/src/rules.ts",
+    from: "if (token !== null) return lock !== null && lock.token === token ? undefined : leaseLost(entry, token);",
+    to: "if (token !== null) return undefined;",
+  },
+  "a mismatch is reported as CONFLICT": {
+    file: "/src/async/committer.ts",
+    from: "if (own === undefined",
+    to: `if (own === undefined) {
+      const [contextId = ""] = queued.job.contextIds;
+      const found = { contextId, expected: "1", version: "2", recreated: false, conflicts: [], writers: [] };
+      queued.reject(new ContextError("CONFLICT", found as never));
+      return true;
+    }
+    if (own === undefined`,
+  },
+  "the log has no operation ids": {
+    file: "/src/engines/sqlite.ts",
+    from: "transaction.opId, encodeChanges",
+    to: '"", encodeChanges',
+  },
+} satisfies Record<string, Mutant>;
+
+export type MutantName = keyof typeof MUTANTS;
+
+const mutant: Mutant | undefined = MUTANTS[process.env["MUTANT"] as MutantName];
+if (mutant !== undefined) {
+  const { file, from, to } = mutant;
+  registerHooks({
+    load(url, context, nextLoad) {
+      const loaded = nextLoad(url, context);
+      if (!url.endsWith(file)) return loaded;
+      const text = String(Buffer.from(loaded.source as Uint8Array));
+      if (!text.includes(from)) throw new Error(`${file} has no longer: ${from}`);
+      return { ...loaded, source: text.replace(from, () => to) };
+    },
+  });
+}
