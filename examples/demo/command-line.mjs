@@ -9,6 +9,7 @@ import { EMPTY_REPORT, listFiles } from "./count.mjs";
 import { toJson } from "./json.mjs";
 import { printable } from "./layout.mjs";
 import { showResult, showStart } from "./print.mjs";
+import { runProcesses } from "./processes.mjs";
 import { showProgress } from "./progress.mjs";
 import { liveRecordStore, managerStore, plainStore } from "./stores.mjs";
 import { runSwarm, seededThinking } from "./swarm.mjs";
@@ -90,6 +91,28 @@ async function run(options, source, stdout, stderr) {
   }
   if (!options.json) stdout.write(showStart(options, source, PAUSE, stdout));
 
+  const trials =
+    options.store === undefined
+      ? await compare(options, source, expected, stdout)
+      : [await share(options.store, options, source, expected, stdout)];
+  const [ours] = /** @type {[Trial, ...Trial[]]} */ (trials);
+  if (!ours.exact && !isDeepStrictEqual(countSequentially(folder, paths), expected)) {
+    stderr.write(`demo: files of ${printable(source.title)} changed while the agents read them. Run it again.\n`);
+    return 1;
+  }
+  stdout.write(options.json ? toJson(options, source, expected, trials) : showResult(trials, expected, stdout));
+  return ours.lost === 0 && ours.exact ? 0 : 1;
+}
+
+/**
+ * Every store in turn, in this process.
+ *
+ * @param {Options} options
+ * @param {Source} source
+ * @param {import("./check.mjs").Expected} expected
+ * @param {NodeJS.WriteStream} stdout
+ */
+async function compare(options, { folder, paths }, expected, stdout) {
   /** @type {Trial[]} */
   const trials = [];
   for (const { name, what, make } of STORES) {
@@ -102,15 +125,36 @@ async function run(options, source, stdout, stderr) {
       onProgress: (done, soFar) => progress?.step(done, soFar),
     });
     progress?.end(outcome);
-    const lost = outcome.written - outcome.report.files;
-    trials.push({ name, what, outcome, lost, exact: agrees(outcome.report, expected) });
+    trials.push(trialOf(name, what, outcome, expected));
   }
+  return trials;
+}
 
-  const [ours] = /** @type {[Trial, ...Trial[]]} */ (trials);
-  if (!ours.exact && !isDeepStrictEqual(countSequentially(folder, paths), expected)) {
-    stderr.write(`demo: files of ${printable(source.title)} changed while the agents read them. Run it again.\n`);
-    return 1;
-  }
-  stdout.write(options.json ? toJson(options, source, expected, trials) : showResult(trials, expected, stdout));
-  return ours.lost === 0 && ours.exact ? 0 : 1;
+/**
+ * One store, and as many processes as are asked for.
+ *
+ * @param {string} url
+ * @param {Options} options
+ * @param {Source} source
+ * @param {import("./check.mjs").Expected} expected
+ * @param {NodeJS.WriteStream} stdout
+ */
+async function share(url, { agents, processes, seed, json }, { folder, paths }, expected, stdout) {
+  const { name, what } = STORES[0] ?? { name: "", what: "" };
+  const progress = json ? undefined : showProgress(stdout, name, paths.length);
+  const swarm = { url, folder, paths, agents, processes, seed, pause: PAUSE };
+  const outcome = await runProcesses(swarm, (done, soFar) => progress?.step(done, soFar));
+  progress?.end(outcome);
+  return trialOf(name, what, outcome, expected);
+}
+
+/**
+ * @param {string} name
+ * @param {string} what
+ * @param {import("./swarm.mjs").Outcome} outcome
+ * @param {import("./check.mjs").Expected} expected
+ * @returns {Trial}
+ */
+function trialOf(name, what, outcome, expected) {
+  return { name, what, outcome, lost: outcome.written - outcome.report.files, exact: agrees(outcome.report, expected) };
 }

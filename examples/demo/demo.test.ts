@@ -1,7 +1,9 @@
 import { mkdtemp, mkdir, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import * as modules from "node:module";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { openManager } from "shared-context-manager";
 import { agrees, countSequentially } from "./check.mjs";
 import { main } from "./command-line.mjs";
 import { EMPTY_REPORT, listFiles } from "./count.mjs";
@@ -87,14 +89,74 @@ describe("the swarm", () => {
   });
 });
 
-describe("the command line", () => {
-  async function demo(...args: string[]) {
-    const written = { stdout: "", stderr: "" };
-    const into = (name: "stdout" | "stderr") => ({ write: (text: string) => (written[name] += text) }) as never;
-    const code = await main(args, { stdout: into("stdout"), stderr: into("stderr"), env: {} });
-    return { code, ...written };
-  }
+async function demo(...args: string[]) {
+  const written = { stdout: "", stderr: "" };
+  const into = (name: "stdout" | "stderr") => ({ write: (text: string) => (written[name] += text) }) as never;
+  const code = await main(args, { stdout: into("stdout"), stderr: into("stderr"), env: {} });
+  return { code, ...written };
+}
 
+/** Other processes have no test runner that leads them from the package to its sources. */
+const toSources = `import { registerHooks } from "node:module";
+registerHooks({
+  resolve: (name, context, next) =>
+    next(name === "shared-context-manager" ? ${JSON.stringify(new URL("../../packages/manager/src/index.ts", import.meta.url))} : name, context),
+});`;
+const canRunSources = modules.isBuiltin("node:sqlite") && "registerHooks" in modules;
+
+describe.skipIf(!canRunSources)("the swarm as several processes", () => {
+  const url = () => `sqlite:${join(folder, "..", `demo-${process.pid}.db`)}`;
+
+  beforeAll(() => {
+    vi.stubEnv("NODE_OPTIONS", `--no-warnings --import=data:text/javascript,${encodeURIComponent(toSources)}`);
+  });
+
+  afterAll(async () => {
+    vi.unstubAllEnvs();
+    for (const end of ["", "-wal", "-shm"]) await rm(url().slice("sqlite:".length) + end, { force: true });
+  });
+
+  it("loses nothing: the report equals the sequential count", async () => {
+    const { code, stdout, stderr } = await demo(
+      folder,
+      "--store",
+      url(),
+      "--processes",
+      "3",
+      "--agents",
+      "7",
+      "--json",
+    );
+    const { processes, store, expected, report, skipped, stores } = JSON.parse(stdout);
+    expect([code, stderr, processes, store]).toEqual([0, "", 3, "sqlite"]);
+    expect(report).toMatchObject(expected);
+    expect(Object.keys(report.agents)).toEqual(expect.arrayContaining(["agent-1", "agent-7"]));
+    expect(skipped).toEqual({ binary: 1, large: 1, unreadable: 0 });
+    expect(stores).toMatchObject([{ lost: 0, exact: true, written: FILES + 1 }]);
+  }, 60_000);
+
+  it("says so to people, and leaves nothing in the store", async () => {
+    const { code, stdout } = await demo(folder, "--store", url(), "--processes", "2");
+    expect(code).toBe(0);
+    expect(stdout).toContain("2 processes over one store: sqlite.");
+    expect(stdout).toContain("0 lost updates");
+    expect(stdout).not.toContain("plain object");
+    await using manager = await openManager(url());
+    expect(await manager.listContexts()).toEqual([]);
+  }, 60_000);
+
+  it("refuses a store that processes do not share", async () => {
+    const { code, stderr } = await demo(folder, "--json", "--store", "memory:", "--processes", "2");
+    expect([code, stderr]).toEqual([2, expect.stringContaining("needs a store that processes share")]);
+  });
+
+  it("ends when one of them does", async () => {
+    vi.stubEnv("NODE_OPTIONS", "--import=data:text/javascript,process.exit(3)");
+    await expect(demo(folder, "--json", "--store", url(), "--processes", "2")).rejects.toThrow("ended with 3");
+  });
+});
+
+describe("the command line", () => {
   it("prints a report for people", async () => {
     const { code, stdout, stderr } = await demo(folder);
     expect(stdout).toContain("0 lost updates");
@@ -116,6 +178,9 @@ describe("the command line", () => {
     [["--agents", "0"], '--agents takes a whole number from 1 to 1000, found "0"'],
     [["--agents", "-5"], "Option '--agents' argument is ambiguous"],
     [["--seed", "x"], '--seed takes a whole number from 0 to 4294967295, found "x"'],
+    [["--processes", "2"], "--processes needs --store URL"],
+    [["--processes", "0"], '--processes takes a whole number from 1 to 64, found "0"'],
+    [["--store", "memory:", "--processes", "3", "--agents", "2"], "--processes 3 needs at least as many --agents"],
     [["no-such-folder"], 'there is no folder "no-such-folder"'],
     [["package.json"], '"package.json" is a file; expected a folder'],
     [["docs", "bench"], "expected one folder, found 2"],

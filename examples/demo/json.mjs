@@ -1,6 +1,7 @@
 /** The result for programs: the same numbers that people read. */
 
 import { mostFrequent, TOP_WORDS } from "./count.mjs";
+import { kindOf } from "./layout.mjs";
 
 /** @typedef {import("./command-line.mjs").Trial} Trial */
 
@@ -10,13 +11,14 @@ import { mostFrequent, TOP_WORDS } from "./count.mjs";
  * @param {import("./check.mjs").Expected} expected
  * @param {readonly Trial[]} trials - ours first
  */
-export function toJson({ agents, seed }, { folder, paths }, { files, words }, trials) {
+export function toJson({ agents, seed, store, processes }, { folder, paths }, { files, words }, trials) {
   const [ours] = /** @type {[Trial, ...Trial[]]} */ (trials);
   const { report, skipped } = ours.outcome;
   const result = {
     folder,
     agents,
     seed,
+    ...(store !== undefined && { store: kindOf(store), processes }),
     paths: paths.length,
     skipped,
     expected: { files, words },

@@ -51,6 +51,11 @@ export function shortPath(path, width) {
   return characters.length <= width ? characters.join("") : `…${characters.slice(1 - width).join("")}`;
 }
 
+/** What kind of store a URL names; the rest of it may hold a password. @param {string} url */
+export function kindOf(url) {
+  return printable(url.split(":", 1)[0] ?? "");
+}
+
 /** Names of files may hold anything, also what moves the cursor. @param {string} text */
 export function printable(text) {
   return text.replace(/[\p{Cc}\p{Cf}]/gu, "?");

@@ -1,7 +1,7 @@
 /** What the demo says before and after the run. */
 
 import { mostFrequent, TOP_WORDS } from "./count.mjs";
-import { beside, columns, many, number, painter, printable, shortPath, size } from "./layout.mjs";
+import { beside, columns, kindOf, many, number, painter, printable, shortPath, size } from "./layout.mjs";
 
 /**
  * @typedef {import("./command-line.mjs").Trial} Trial
@@ -19,11 +19,15 @@ const AGENT_COLUMNS = 2;
  * @param {{ minMs: number, maxMs: number }} pause
  * @param {NodeJS.WriteStream} stream
  */
-export function showStart({ agents, seed }, { title, paths }, { minMs, maxMs }, stream) {
+export function showStart({ agents, seed, store, processes }, { title, paths }, { minMs, maxMs }, stream) {
   const paint = painter(stream);
   const headline = `${many(agents, "agent")} ${agents === 1 ? "writes" : "write"} one report on ${many(paths.length, "file")}: ${printable(title)}`;
+  const where =
+    store === undefined
+      ? ""
+      : `They are ${processes === 1 ? "one process" : `${number(processes)} processes`} over one store: ${kindOf(store)}.\n`;
   return `${paint("bold", headline)}
-Each takes a file, reads the report, thinks for ${minMs} to ${maxMs} ms (seed ${seed}), writes the report back.
+${where}Each takes a file, reads the report, thinks for ${minMs} to ${maxMs} ms (seed ${seed}), writes the report back.
 
 `;
 }
@@ -142,6 +146,13 @@ function showVerdict(ours, others, paint) {
   return [
     verdict,
     `${many(attempts, "write")} tried: ${number(conflicts)} met a CONFLICT and were retried on a fresh read, ${number(written)} took effect.`,
+    ...(others.length === 0 ? [] : showOthers(others)),
+  ];
+}
+
+/** @param {readonly Trial[]} others */
+function showOthers(others) {
+  return [
     "",
     "Why the others can lose updates, without an error:",
     ...columns(

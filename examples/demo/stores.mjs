@@ -1,17 +1,18 @@
-/** Three places to keep one shared report. Only the first notices that somebody else has written meanwhile. */
+/** Places to keep one shared report. Only the manager's notice that somebody else has written meanwhile. */
 
 import { isContextError, SharedContextManager } from "shared-context-manager";
 
 /** @typedef {import("./count.mjs").Report} Report */
 /** @typedef {import("./count.mjs").ReadonlyReport} ReadonlyReport */
+/** @typedef {"written" | "conflict"} Written */
 
 /**
  * What the swarm needs of a store. `base` is what `read` gave, handed back as it is.
  *
  * @template {{ readonly data: ReadonlyReport }} [Base=any]
  * @typedef {object} Store
- * @property {() => Base} read
- * @property {(base: Base, next: ReadonlyReport) => "written" | "conflict"} write
+ * @property {() => Base | Promise<Base>} read
+ * @property {(base: Base, next: ReadonlyReport) => Written | Promise<Written>} write
  */
 
 /**
@@ -29,6 +30,32 @@ export function managerStore(initial) {
     write(base, next) {
       try {
         manager.update("report", next, base);
+        return "written";
+      } catch (error) {
+        if (isContextError(error, "CONFLICT")) return "conflict";
+        throw error;
+      }
+    },
+  };
+}
+
+/**
+ * The same context, in a store that other processes have open too: the same calls, awaited.
+ *
+ * @param {import("shared-context-manager").AsyncSharedContextManager<Report>} manager
+ * @param {string} contextId
+ * @returns {Store<import("shared-context-manager").SharedContext<Report>>}
+ */
+export function sharedStore(manager, contextId) {
+  return {
+    async read() {
+      const context = await manager.get(contextId);
+      if (context === undefined) throw new Error("somebody has deleted the report");
+      return context;
+    },
+    async write(base, next) {
+      try {
+        await manager.update(contextId, next, base);
         return "written";
       } catch (error) {
         if (isContextError(error, "CONFLICT")) return "conflict";

@@ -17,6 +17,8 @@ import { addFinding, examine } from "./count.mjs";
  * @property {string} folder
  * @property {readonly string[]} paths - the files to examine, relative to the folder
  * @property {number} agents
+ * @property {number} [firstAgent] - the number of the first of them, where others work elsewhere
+ * @property {number} [allAgents] - how many there are in all
  * @property {(agent: number) => () => Promise<void>} thinking - makes the pause between read and write of one agent
  * @property {(done: number, outcome: Outcome) => void} [onProgress]
  */
@@ -28,8 +30,9 @@ import { addFinding, examine } from "./count.mjs";
  * @param {Swarm} swarm
  * @returns {Promise<Outcome>}
  */
-export async function runSwarm(store, { folder, paths, agents, thinking, onProgress }) {
-  const { data: report } = store.read();
+export async function runSwarm(store, swarm) {
+  const { folder, paths, agents, firstAgent = 1, allAgents = agents, thinking, onProgress } = swarm;
+  const { data: report } = await store.read();
   const skipped = { binary: 0, large: 0, unreadable: 0 };
   /** @type {Outcome} */
   const outcome = { report, attempts: 0, written: 0, conflicts: 0, skipped };
@@ -38,7 +41,7 @@ export async function runSwarm(store, { folder, paths, agents, thinking, onProgr
 
   /** @param {number} number */
   async function agent(number) {
-    const name = nameOf(number, agents);
+    const name = nameOf(number, allAgents);
     const think = thinking(number);
     for (const path of work) {
       const finding = await examine(folder, path);
@@ -58,18 +61,18 @@ export async function runSwarm(store, { folder, paths, agents, thinking, onProgr
    */
   async function write(finding, name, think) {
     for (;;) {
-      const base = store.read();
+      const base = await store.read();
       const next = addFinding(base.data, finding, name);
       await think();
       outcome.attempts += 1;
-      if (store.write(base, next) === "written") break;
+      if ((await store.write(base, next)) === "written") break;
       outcome.conflicts += 1;
     }
     outcome.written += 1;
   }
 
-  await Promise.all(Array.from({ length: agents }, (_, index) => agent(index + 1)));
-  outcome.report = store.read().data;
+  await Promise.all(Array.from({ length: agents }, (_, index) => agent(firstAgent + index)));
+  outcome.report = (await store.read()).data;
   return outcome;
 }
 

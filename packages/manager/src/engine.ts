@@ -55,7 +55,7 @@ export type CommitOutcome =
   | { readonly kind: "ok"; readonly revision: number }
   /** An entry was not at the expected revision. Not a conflict: that is for the rules to say. */
   | { readonly kind: "mismatch" }
-  /** It may have been committed or not: a connection was cut at the wrong moment. */
+  /** It may have been committed or not: a connection was cut at the wrong moment. It does not land any later. */
   | { readonly kind: "indeterminate"; readonly cause: unknown };
 
 export interface Loaded {

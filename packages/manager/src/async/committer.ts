@@ -114,7 +114,11 @@ export class Committer {
       const found = await this.#load(batch);
       head = found.head;
       planned = this.#plan(batch, found, transactions);
-      if (transactions.length > 0) outcomes = await this.#engine.commit(transactions);
+      if (transactions.length > 0) {
+        // Whoever begins to listen now may be told of the head before this is known to have happened.
+        this.#onCommit(head + 1, head);
+        outcomes = await this.#engine.commit(transactions);
+      }
     } catch (error) {
       const failure = asUnavailable(error);
       for (const { reject } of batch) reject(failure);

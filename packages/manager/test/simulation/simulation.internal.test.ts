@@ -1,0 +1,44 @@
+/**
+ * Small systems on virtual time: processes, agents and a network that delays, cuts and loses, all by one seed. A failure
+ * prints the seed; replay it with SIM_SEED.
+ */
+
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { MUTANTS } from "./mutants.ts";
+import { simulate, type Tally } from "./simulation.ts";
+
+const replayed = process.env["SIM_SEED"] ?? process.env["FC_SEED"];
+const RUNS = process.env["CI"] === undefined ? 300 : 1_000;
+const FIRST = replayed === undefined ? Math.floor(Math.random() * 2 ** 31) : Number(replayed);
+const MUTANT_RUNS = 300;
+
+describe("managers of several processes over one store", () => {
+  it("keep all laws, whatever chance makes of their network", async () => {
+    const tally: Tally = new Map();
+    for (let run = 0; run < (replayed === undefined ? RUNS : 1); run++) await simulate(FIRST + run, tally);
+    if (replayed !== undefined) return;
+    const ends = ["CONFLICT", "INDETERMINATE", "LEASE_LOST", "LOCKED", "NOT_FOUND", "TIMEOUT"];
+    const ways = ["acquire", "delete", "get", "increment", "merge", "modify", "move", "restore", "update", "witness"];
+    expect([...tally.keys()]).toEqual(expect.arrayContaining([...ends, ...ways, "GAP", "UNAVAILABLE"]));
+  }, 120_000);
+
+  it("do the same again for the same seed", async () => {
+    for (const seed of [1, 2, 3]) expect(await simulate(seed)).toBe(await simulate(seed));
+  });
+});
+
+describe("the simulation", () => {
+  afterEach(() => vi.restoreAllMocks());
+
+  it.each(Object.entries(MUTANTS))(
+    "finds out if %s",
+    async (_wrong, mutate) => {
+      mutate();
+      const all = async (): Promise<void> => {
+        for (let seed = 1; seed <= MUTANT_RUNS; seed++) await simulate(seed);
+      };
+      await expect(all()).rejects.toThrow(/^seed \d+: /);
+    },
+    60_000,
+  );
+});
