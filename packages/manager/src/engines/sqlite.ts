@@ -37,7 +37,7 @@ const POLL_MS = 4;
 const BUSY_TIMEOUT_MS = 10_000;
 /** How long a try for the write lock may block at most before the event loop gets its turn. */
 const BLOCK_MS = 2;
-const TRIM_EVERY = 256;
+const TRIM_EVERY = 1_024;
 const CACHED_ENTRIES = 4_096;
 
 interface LogPart {
@@ -277,13 +277,14 @@ export class SqliteEngine implements Engine {
     const revision = this.#cachedHead + 1;
     revisions.push(revision);
     if (clears) this.#clear();
-    for (const write of writes) this.#write(write, revisions);
-    this.#sql.logAt.run(revision, this.#ns, transaction.opId, encodeChanges(transaction.changes));
+    const texts = new Map<Entry, string>(); // the log has the same entries
+    for (const write of writes) this.#write(write, revisions, texts);
+    this.#sql.logAt.run(revision, this.#ns, transaction.opId, encodeChanges(transaction.changes, texts));
     this.#cachedHead = revision;
     return { kind: "ok", revision };
   }
 
-  #write({ id, next, keeps }: Write, revisions: readonly number[]): void {
+  #write({ id, next, keeps }: Write, revisions: readonly number[], texts: Map<Entry, string>): void {
     if (next === undefined) return;
     const found = this.#entryOf(id);
     if (keeps === null && this.#options.historyLimit > 0) this.#sql.forget.run(this.#ns, id);
@@ -293,6 +294,7 @@ export class SqliteEngine implements Engine {
     if (next === null) return;
     settle(next, revisions);
     const text = encodeEntry(next);
+    texts.set(next, text);
     if (found === undefined || keeps === null) this.#sql.add.run(this.#ns, id, next.revision, text);
     else this.#sql.replace.run(next.revision, text, this.#ns, id);
   }
@@ -381,10 +383,10 @@ export class SqliteEngine implements Engine {
   }
 }
 
-function encodeChanges(changes: readonly LoggedChange[]): string {
+function encodeChanges(changes: readonly LoggedChange[], texts: ReadonlyMap<Entry, string>): string {
   const parts = changes.map(({ kind, contextId, agentId, note, entry }) => {
     const about = JSON.stringify({ kind, contextId, agentId, note });
-    return entry === null ? about : `${about.slice(0, -1)},"entry":${encodeEntry(entry)}}`;
+    return entry === null ? about : `${about.slice(0, -1)},"entry":${texts.get(entry) ?? encodeEntry(entry)}}`;
   });
   return `[${parts.join(",")}]`;
 }
