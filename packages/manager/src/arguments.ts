@@ -194,6 +194,35 @@ export function readAfter(options: WatchOptions | undefined): number | undefined
   throw invalid("options", "/after", "a revision: a whole number from 0 up", describe(after));
 }
 
+/** Which contexts a page has. */
+export interface PageOptions {
+  /** Only ids that begin so. */
+  readonly prefix?: string;
+  /** The `next` of the page before; without it, the first page. */
+  readonly after?: string;
+  /** How many contexts at most: 100 by default. */
+  readonly limit?: number;
+}
+
+const PAGE = 100;
+
+/** What `list` of an engine takes. */
+export function readPage(options: PageOptions | undefined): {
+  prefix: string;
+  after: string | undefined;
+  limit: number;
+} {
+  const { prefix = "", after, limit = PAGE } = optionsOf(options);
+  if (typeof prefix !== "string") throw invalid("options", "/prefix", "a string", describe(prefix));
+  if (after !== undefined && typeof after !== "string") {
+    throw invalid("options", "/after", "the next of the page before", describe(after));
+  }
+  if (!Number.isSafeInteger(limit) || limit < 1) {
+    throw invalid("options", "/limit", "a whole number from 1 up", describe(limit));
+  }
+  return { prefix, after, limit };
+}
+
 /** Why a lock is broken, and by whom. */
 export interface ForceUnlockOptions {
   /** For the holder to read. */

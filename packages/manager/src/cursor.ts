@@ -126,9 +126,11 @@ export class Cursor<Data extends object> implements Reader, AsyncIterableIterato
   /** Answers what it can; what is left waits to be woken. */
   wake(): void {
     this.#hasNews = true;
-    while (this.#requests.length > 0 && !this.#reading) {
-      if (this.#next < this.#records.length) this.#requests.shift()?.resolve(this.#take());
-      else if (this.#phase === "over") this.#dismiss();
+    while (this.#requests.length > 0) {
+      if (this.#isOver)
+        this.#dismiss(); // also while a read is under way: nobody waits for a storage that hangs
+      else if (this.#reading) return;
+      else if (this.#next < this.#records.length) this.#requests.shift()?.resolve(this.#take());
       else if (!this.#read()) return;
     }
   }
@@ -169,7 +171,8 @@ export class Cursor<Data extends object> implements Reader, AsyncIterableIterato
   #attach(): void {
     this.#attached = true;
     this.#log.attach(this, this.#phase === "live" ? this.after : undefined);
-    if (this.#known !== undefined && this.#phase === "live") void this.#learn(this.#known);
+    if (this.#known !== undefined && this.#phase === "live")
+      this.#learn(this.#known).catch((error: unknown) => this.#fail(error));
   }
 
   /** Whoever goes on from a revision may know whatever is there. */

@@ -126,7 +126,7 @@ function readStoredLock(reader: Reader, revision: number, { wallMs, leaseMs }: T
   const token = reader.number("lock_token", 1, revision, true);
   const sinceMs = reader.time("locked_at") ?? wallMs;
   if (!reader.has("lock_remaining_ms")) return { token, sinceMs, expiresAtMs: null, deadlineMs: null };
-  const remainingMs = reader.number("lock_remaining_ms", 0, Number.MAX_SAFE_INTEGER, false);
+  const remainingMs = reader.number("lock_remaining_ms", 0, LAST_DATE_MS - wallMs, false);
   return { token, sinceMs, expiresAtMs: wallMs + remainingMs, deadlineMs: leaseMs + remainingMs };
 }
 
@@ -201,6 +201,9 @@ class Reader {
     return this.refuse(`data${path}`, expected, received);
   }
 }
+
+/** The last moment that a `Date` can tell. */
+const LAST_DATE_MS = 8.64e15;
 
 function isString(value: unknown): value is string {
   return typeof value === "string";

@@ -99,7 +99,7 @@ export interface Engine {
   load(ids: readonly string[], counts?: boolean): Promise<Loaded>;
   /**
    * Commits independent transactions in their order. Puts revisions in place of the placeholders in the entries
-   * given, by {@link settle}. Rejects only when nothing at all was committed.
+   * given, by `settle`. Rejects only when nothing at all was committed.
    */
   commit(transactions: readonly Transaction[]): Promise<CommitOutcome[]>;
   /** @param options - `after` is the `next` of the page before. */

@@ -160,8 +160,7 @@ export const ERROR_CODES: { readonly [Code in ErrorCode]: CodeEntry<Code> } = {
     meaning: "A context with this id is there already.",
     retryable: false,
     httpStatus: 409,
-    message: ({ contextId }) =>
-      `context ${describe(contextId)} exists already: get it and update it, or delete it first`,
+    message: ({ contextId }) => `context ${named(contextId)} exists already: get it and update it, or delete it first`,
   },
   NOT_FOUND: {
     meaning: "There is no context with this id, or no such version of it.",
@@ -169,15 +168,15 @@ export const ERROR_CODES: { readonly [Code in ErrorCode]: CodeEntry<Code> } = {
     httpStatus: 404,
     message: ({ contextId, version }) =>
       version === undefined
-        ? `context ${describe(contextId)} does not exist: create it first, or check the id`
-        : `version ${describe(version)} of context ${describe(contextId)} is not kept: see history() for those that are, and the option historyLimit`,
+        ? `context ${named(contextId)} does not exist: create it first, or check the id`
+        : `version ${describe(version)} of context ${named(contextId)} is not kept: see history() for those that are, and the option historyLimit`,
   },
   LOCKED: {
     meaning: "A lock pauses writes to this context.",
     retryable: true,
     httpStatus: 423,
     message: ({ contextId, ...holding }) =>
-      `context ${describe(contextId)} is locked by ${holder(holding)}: wait until it is unlocked, then get it again`,
+      `context ${named(contextId)} is locked by ${holder(holding)}: wait until it is unlocked, then get it again`,
   },
   CONFLICT: {
     meaning: "The context has changed since the caller read it.",
@@ -185,11 +184,11 @@ export const ERROR_CODES: { readonly [Code in ErrorCode]: CodeEntry<Code> } = {
     httpStatus: 412,
     message: ({ contextId, expected, version, recreated, conflicts, writers }) => {
       if (recreated) {
-        return `context ${describe(contextId)} was deleted and created again since version ${describe(expected)} was read: get it and decide again`;
+        return `context ${named(contextId)} was deleted and created again since version ${describe(expected)} was read: get it and decide again`;
       }
       return conflicts.length === 0
-        ? `context ${describe(contextId)} is at version ${describe(version)}, not ${describe(expected)}: get it, apply the change to what is there now, and update again`
-        : `this change to context ${describe(contextId)} conflicts at ${places(conflicts, writers)}: details.conflicts has base, yours and theirs of each path; decide, and start again from details.current`;
+        ? `context ${named(contextId)} is at version ${describe(version)}, not ${describe(expected)}: get it, apply the change to what is there now, and update again`
+        : `this change to context ${named(contextId)} conflicts at ${places(conflicts, writers)}: details.conflicts has base, yours and theirs of each path; decide, and start again from details.current`;
     },
   },
   LEASE_LOST: {
@@ -197,7 +196,7 @@ export const ERROR_CODES: { readonly [Code in ErrorCode]: CodeEntry<Code> } = {
     retryable: false,
     httpStatus: 412,
     message: ({ contextId, token, reason }) =>
-      `the lease on context ${describe(contextId)} (token ${token}) is lost: ${reason}; acquire it again and start from what is there now`,
+      `the lease on context ${named(contextId)} (token ${token}) is lost: ${reason}; acquire it again and start from what is there now`,
   },
   DEADLOCK: {
     meaning: "Waiting would close a cycle of agents that wait for each other.",
@@ -205,8 +204,8 @@ export const ERROR_CODES: { readonly [Code in ErrorCode]: CodeEntry<Code> } = {
     httpStatus: 409,
     message: ({ cycle }) =>
       cycle.length === 1
-        ? `${describe(cycle[0]?.agentId)} has or awaits ${describe(cycle[0]?.contextId)} already and would wait for itself: give parallel tasks agent ids of their own`
-        : `${cycle.map(({ agentId, contextId }) => `${describe(agentId)} waits for ${describe(contextId)}`).join(", ")}, and so round: release what you hold, or acquire all of it in one call`,
+        ? `${named(cycle[0]?.agentId)} has or awaits ${named(cycle[0]?.contextId)} already and would wait for itself: give parallel tasks agent ids of their own`
+        : `${cycle.map(({ agentId, contextId }) => `${named(agentId)} waits for ${named(contextId)}`).join(", ")}, and so round: release what you hold, or acquire all of it in one call`,
   },
   TIMEOUT: {
     meaning: "The wait ended before its turn came.",
@@ -215,9 +214,9 @@ export const ERROR_CODES: { readonly [Code in ErrorCode]: CodeEntry<Code> } = {
     message: ({ contextId, timeoutMs, position, holder: held, ...rest }) => {
       if ("current" in rest) {
         const state = rest.current === undefined ? "does not exist" : `is at version ${describe(rest.current.version)}`;
-        return `waited ${timeoutMs} ms for context ${describe(contextId)}, which ${state}, to satisfy the condition: wait longer, or ask who should have changed it`;
+        return `waited ${timeoutMs} ms for context ${named(contextId)}, which ${state}, to satisfy the condition: wait longer, or ask who should have changed it`;
       }
-      return `waited ${timeoutMs} ms for context ${describe(contextId)}, ${held === null ? "which is free now" : `held by ${holder(held)}`}, and reached place ${position} in its queue: wait longer, or see why it is held`;
+      return `waited ${timeoutMs} ms for context ${named(contextId)}, ${held === null ? "which is free now" : `held by ${holder(held)}`}, and reached place ${position} in its queue: wait longer, or see why it is held`;
     },
   },
   CLOSED: {
@@ -227,7 +226,7 @@ export const ERROR_CODES: { readonly [Code in ErrorCode]: CodeEntry<Code> } = {
     message: ({ agentId }) =>
       agentId === undefined
         ? "the manager is closed: make a new one"
-        : `the handle of agent ${describe(agentId)} is closed: take a new one from manager.agent()`,
+        : `the handle of agent ${named(agentId)} is closed: take a new one from manager.agent()`,
   },
   COMPACTED: {
     meaning: "The change log no longer has what the watcher has not read.",
@@ -243,14 +242,13 @@ export const ERROR_CODES: { readonly [Code in ErrorCode]: CodeEntry<Code> } = {
     retryable: false,
     httpStatus: 504,
     message: ({ contextIds, operationId }) =>
-      `whether operation ${describe(operationId)} on ${contextIds.map(describe).join(", ")} has landed is not known: get what is there now and decide`,
+      `whether operation ${named(operationId)} on ${contextIds.length === 0 ? "all contexts" : contextIds.map(named).join(", ")} has landed is not known: get what is there now and decide`,
   },
   UNAVAILABLE: {
     meaning: "The storage did not answer, or refused.",
     retryable: true,
     httpStatus: 503,
-    message: ({ reason }) =>
-      `the storage cannot be used now: ${reason}; nothing was changed, try again when it is back`,
+    message: ({ reason }) => `the storage cannot be used now: ${reason}; try again when it is back`,
   },
   UNSUPPORTED: {
     meaning: "The storage or the runtime cannot do what is asked for.",
@@ -283,33 +281,40 @@ export const ERROR_CODES: { readonly [Code in ErrorCode]: CodeEntry<Code> } = {
     retryable: false,
     httpStatus: 413,
     message: ({ contextId, bytes, maxDataBytes }) =>
-      `the data of context ${describe(contextId)} takes ${bytes} bytes of JSON, and at most ${maxDataBytes} are allowed: split it over several contexts, or store a file elsewhere and its name here`,
+      `the data of context ${named(contextId)} takes ${bytes} bytes of JSON, and at most ${maxDataBytes} are allowed: split it over several contexts, or store a file elsewhere and its name here`,
   },
   LIMIT: {
     meaning: "There are as many contexts as the option maxContexts allows.",
     retryable: false,
     httpStatus: 507,
     message: ({ contextId, contexts, maxContexts }) =>
-      `context ${describe(contextId)} cannot be created: there are ${contexts} contexts, and at most ${maxContexts} are allowed; delete those that are done`,
+      `context ${named(contextId)} cannot be created: the manager has ${contexts} of at most ${maxContexts}; delete those that are done`,
   },
 };
+
+const LONGEST_NAME = 100;
+
+/** An id as it is: whoever reads the message must know which. */
+function named(id: string | undefined): string {
+  return JSON.stringify(id !== undefined && id.length > LONGEST_NAME ? `${id.slice(0, LONGEST_NAME)}…` : id);
+}
 
 const LONGEST_LIST = 3;
 
 function places(conflicts: readonly PathConflict[], writers: readonly (Writer | null)[]): string {
-  const named = conflicts.slice(0, LONGEST_LIST).map(({ path }, index) => {
+  const told = conflicts.slice(0, LONGEST_LIST).map(({ path }, index) => {
     const writer = writers[index] ?? null;
     if (writer === null) return JSON.stringify(path);
-    const by = writer.agentId === null ? "written" : `written by ${describe(writer.agentId)}`;
+    const by = writer.agentId === null ? "written" : `written by ${named(writer.agentId)}`;
     return `${JSON.stringify(path)} (${by} in version ${describe(writer.version)})`;
   });
-  const rest = conflicts.length - named.length;
-  return `${named.join(", ")}${rest === 0 ? "" : ` and ${rest} more`}`;
+  const rest = conflicts.length - told.length;
+  return `${told.join(", ")}${rest === 0 ? "" : ` and ${rest} more`}`;
 }
 
 function holder({ owner, since, expiresAt }: LockHolding): string {
   const until = expiresAt === null ? "with no expiry" : `expires ${expiresAt.toISOString()}`;
-  return `${describe(owner)} (since ${since.toISOString()}, ${until})`;
+  return `${named(owner)} (since ${since.toISOString()}, ${until})`;
 }
 
 interface StackTraceLimit {

@@ -130,7 +130,10 @@ export class Handovers {
       return;
     }
     const entry = this.#entries.get(contextId);
-    if (entry === undefined) return;
+    if (entry === undefined) {
+      this.#watchLapse(contextId); // nothing lapses there any more
+      return;
+    }
     this.#queues.pass(contextId, entry.lock?.owner ?? null);
     const waiter = this.#queues.first(contextId) as Waiting | undefined;
     if (waiter !== undefined && this.#queues.isFirstEverywhere(waiter) && this.#allFree(waiter)) {

@@ -1,6 +1,6 @@
 export type { AcquireOptions } from "./acquire.ts";
 export { Agent, type LockOptions } from "./agent.ts";
-export type { ExpectedVersion, ForceUnlockOptions, WatchOptions, WriteOptions } from "./arguments.ts";
+export type { ExpectedVersion, ForceUnlockOptions, PageOptions, WatchOptions, WriteOptions } from "./arguments.ts";
 export type { BlameLine } from "./blame.ts";
 export type { Change, ChangeKind, ContextFilter } from "./changes.ts";
 export type { Clock } from "./clock.ts";
@@ -30,7 +30,7 @@ export type { Predicate, WaitForOptions } from "./wait-for.ts";
 export type { AsyncAcquireOptions } from "./async/acquire.ts";
 export type { AsyncAgent } from "./async/agent.ts";
 export type { AsyncLease } from "./async/lease.ts";
-export type { AsyncSharedContextManager } from "./async/manager.ts";
+export type { AsyncSharedContextManager, ContextPage } from "./async/manager.ts";
 export type { AsyncChange } from "./async/modify.ts";
 export type { AsyncTransaction } from "./async/transaction.ts";
 export type {

@@ -1,13 +1,12 @@
 import { checkFunction, checkId, type ExpectedVersion, type WriteOptions } from "./arguments.ts";
 import { mergeCommand, patchCommand, removeCommand, restoreCommand, updateCommand } from "./commands.ts";
 import { type SharedContext, wrap } from "./context.ts";
-import { type Author, isAnother } from "./entry.ts";
+import type { Author } from "./entry.ts";
 import { describe, type DeepReadonly, type JsonObject } from "./data.ts";
 import { invalid, isContextError } from "./errors.ts";
 import type { Hold } from "./hold.ts";
 import { modify, type ModifyOptions, type Revise } from "./modify.ts";
 import type { MergePatch, PatchOperation } from "./patch.ts";
-import type { Plan } from "./plan.ts";
 import { accepted } from "./refusal.ts";
 import { type Transaction, transact } from "./transaction.ts";
 
@@ -212,7 +211,7 @@ export class Lease<Data extends object = JsonObject> {
     const { store, author, agentId } = this.#hold;
     const holds = (contextId: string): boolean => this.#hold.contextIds.includes(contextId);
     const authorOf = (contextId: string): Author => (holds(contextId) ? author : { agentId, token: null });
-    return transact(store, run, authorOf, (plan) => this.#hold.letGo(goneFrom(plan)));
+    return transact(store, run, authorOf, (plan) => this.#hold.letGo(plan.gone));
   }
 
   /**
@@ -249,6 +248,7 @@ export class Lease<Data extends object = JsonObject> {
 
   /** NOT_FOUND comes first: that is for the rules to say. */
   #checkHeld(contextId: string): void {
+    this.#hold.store.checkOpen();
     if (this.#hold.store.entries.has(contextId)) this.#hold.check();
   }
 
@@ -258,13 +258,6 @@ export class Lease<Data extends object = JsonObject> {
     const covered = this.contextIds.map(describe).join(", ");
     throw invalid("contextId", "", `a context of this lease (${covered})`, describe(contextId));
   }
-}
-
-function goneFrom(plan: Plan): string[] {
-  const gone = plan.steps.filter(
-    ({ found, next }) => found !== undefined && (next === undefined || isAnother(found, next)),
-  );
-  return gone.map(({ contextId }) => contextId);
 }
 
 /** Releases where something else went wrong first: that is what the caller should hear of, not the loss. */

@@ -1,13 +1,15 @@
 /** Which engine a URL names. The one place that knows engines by their names. */
 
 import { admission } from "./admission.ts";
-import { checkStoreOptions, type StoreLimits } from "./arguments.ts";
+import { checkId, checkStoreOptions, type StoreLimits } from "./arguments.ts";
 import { type AsyncSharedContextManager, managerOn } from "./async/manager.ts";
+import type { SharedStore } from "./async/shared-store.ts";
 import { AsyncStore } from "./async/store.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { copyDeep, describe, type JsonObject } from "./data.ts";
 import type { Engine, EngineOptions } from "./engine.ts";
 import { MemoryEngine } from "./engines/memory.ts";
+import { asUnavailable } from "./async/committer.ts";
 import { invalid } from "./errors.ts";
 import type { SchemaOption } from "./schema.ts";
 
@@ -25,10 +27,16 @@ export interface OpenOptions<Data extends object = JsonObject> {
   readonly schema?: SchemaOption<Data>;
   /** What waits and renewals in this process are timed by; leases go by the clock of the storage. */
   readonly clock?: Clock;
+  /** Of a server only: its bearer token. */
+  readonly token?: string;
+  /** Of a server only: who acts through the manager itself; by default the one that the token is for. */
+  readonly agentId?: string;
 }
 
 const HISTORY_LIMIT = 64;
 const CHANGE_LOG_LIMIT = 10_000;
+/** Whoever watches may lag as much in any case. */
+const LIVE_LIMIT = 1_024;
 
 /**
  * Opens a manager over a storage.
@@ -40,6 +48,8 @@ const CHANGE_LOG_LIMIT = 10_000;
  * - `postgres://user@host/database` is for many machines, through the package `pg`. `?schema=`, `?pool=` and `?sslmode=` as
  *   usual.
  * - `redis://host:6379` (`rediss://`, `valkey://`) is for many machines too, through the package `redis`.
+ * - `http://host:port` (`https://`) is a `shared-context-server`, with `token` and `agentId`. The limits are its own, and
+ *   INVALID here. Leases over several contexts and `clear` are UNSUPPORTED.
  *
  * `?namespace=name` separates managers in one storage.
  *
@@ -55,9 +65,45 @@ export async function openManager<Data extends object = JsonObject>(
   options: OpenOptions<Data> = {},
 ): Promise<AsyncSharedContextManager<Data>> {
   checkStoreOptions(options);
+  const parsed = parseUrl(url);
   const { historyLimit = HISTORY_LIMIT, changeLogLimit = CHANGE_LOG_LIMIT, clock = systemClock } = options;
-  const engine = await openEngine(url, { historyLimit, changeLogLimit }, clock);
+  if (SERVERS.includes(parsed.scheme)) return managerOn<Data>(await openServerAt(parsed, options, clock));
+  refuseOptions(options, ["token", "agentId"], "nothing: that is for the URL of a server");
+  const engine = await openEngine(
+    parsed,
+    { historyLimit, changeLogLimit: Math.max(changeLogLimit, LIVE_LIMIT) },
+    clock,
+  );
   return managerFor<Data>(engine, options);
+}
+
+const SERVERS: readonly string[] = ["http", "https"];
+
+async function openServerAt<Data extends object>(
+  { scheme, path, parameters }: EngineUrl,
+  options: OpenOptions<Data>,
+  clock: Clock,
+): Promise<SharedStore> {
+  const limits = ["historyLimit", "changeLogLimit", "maxContexts", "maxDataBytes", "schema"] as const;
+  refuseOptions(options, limits, "nothing: the server has limits of its own");
+  const [parameter] = parameters.keys();
+  if (parameter !== undefined) throw invalid("url", `?${parameter}`, "no parameters", describe(parameter));
+  const { token, agentId } = options;
+  if (token !== undefined && !/^[\x21-\x7E]+$/.test(token)) {
+    throw invalid("options", "/token", "a bearer token: visible characters of ASCII", "something else");
+  }
+  if (agentId !== undefined) checkId("agentId", agentId);
+  const { openServer } = await import("./http/open.ts");
+  return openServer(`${scheme}:${path}`, { token, agentId }, clock);
+}
+
+function refuseOptions<Data extends object>(
+  options: OpenOptions<Data>,
+  names: readonly (keyof OpenOptions)[],
+  expected: string,
+): void {
+  const given = names.find((name) => options[name] !== undefined);
+  if (given !== undefined) throw invalid("options", `/${given}`, expected, "a value");
 }
 
 /**
@@ -70,7 +116,7 @@ export async function openManager<Data extends object = JsonObject>(
  */
 export async function managerOver<Data extends object = JsonObject>(
   engine: Engine,
-  options: Omit<OpenOptions<Data>, "historyLimit" | "changeLogLimit"> = {},
+  options: Omit<OpenOptions<Data>, "historyLimit" | "changeLogLimit" | "token" | "agentId"> = {},
 ): Promise<AsyncSharedContextManager<Data>> {
   checkStoreOptions(options);
   return managerFor<Data>(engine, options);
@@ -80,7 +126,10 @@ async function managerFor<Data extends object>(
   engine: Engine,
   { clock = systemClock, maxContexts = Infinity, maxDataBytes = Infinity, schema }: StoreLimits<Data>,
 ): Promise<AsyncSharedContextManager<Data>> {
-  const { head } = await engine.load([]);
+  const { head } = await engine.load([]).catch(async (error: unknown) => {
+    await engine.close().catch(() => undefined);
+    throw asUnavailable(error);
+  });
   const limits = admission(copyDeep, { maxDataBytes, schema });
   return managerOn<Data>(new AsyncStore({ engine, clock, admission: limits, maxContexts, head }));
 }
@@ -137,11 +186,10 @@ const ENGINES = new Map<string, EngineEntry>([
   ["valkey", REDIS],
 ]);
 
-async function openEngine(text: string, options: EngineOptions, clock: Clock): Promise<Engine> {
-  const url = parseUrl(text);
+async function openEngine(url: EngineUrl, options: EngineOptions, clock: Clock): Promise<Engine> {
   const entry = ENGINES.get(url.scheme);
   if (entry === undefined) {
-    const schemes = Array.from(ENGINES.keys(), (scheme) => `${scheme}:`).join(", ");
+    const schemes = [...ENGINES.keys(), ...SERVERS].map((scheme) => `${scheme}:`).join(", ");
     throw invalid("url", "", `a URL that begins with one of ${schemes}`, describe(`${url.scheme}:`));
   }
   for (const name of url.parameters.keys()) {

@@ -1,5 +1,5 @@
 import type { Act } from "./changes.ts";
-import type { Entry } from "./entry.ts";
+import { type Entry, isAnother } from "./entry.ts";
 
 /** What a plan has found of one context, and what it leaves. Where both are the same, it has only read. */
 export interface Step {
@@ -28,6 +28,14 @@ export class Plan {
   /** In the order in which it came upon them. */
   get steps(): Step[] {
     return [...this.#steps.values()];
+  }
+
+  /** The contexts that it deletes, also where it creates them again. */
+  get gone(): string[] {
+    const gone = this.steps.filter(
+      ({ found, next }) => found !== undefined && (next === undefined || isAnother(found, next)),
+    );
+    return gone.map(({ contextId }) => contextId);
   }
 
   /** A context as this plan leaves it so far. */

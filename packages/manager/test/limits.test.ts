@@ -33,7 +33,7 @@ describe("maxContexts", () => {
     const before = contentOf(manager);
     const { details, message, retryable } = refusal("LIMIT", () => manager.create("c", {}));
     expect(details).toEqual({ contextId: "c", contexts: 2, maxContexts: 2 });
-    expect(message).toMatch(/there are 2 contexts, and at most 2 are allowed; delete/);
+    expect(message).toMatch(/the manager has 2 of at most 2; delete/);
     expect(retryable).toBe(false);
     refusal("LIMIT", () => manager.agent("ann").create("c", {}, { note: "one more" }));
     expect(contentOf(manager)).toBe(before);

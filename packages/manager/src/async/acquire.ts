@@ -1,11 +1,8 @@
 import type { AcquireOptions } from "../acquire.ts";
-import { ContextError, type LockHolding } from "../errors.ts";
 import { holding } from "../entry.ts";
-import { Rejection } from "../rejection.ts";
-import * as rules from "../rules.ts";
-import * as staging from "../staging.ts";
+import { ContextError } from "../errors.ts";
 import { type AsyncLease, leaseOn } from "./lease.ts";
-import type { AsyncStore } from "./store.ts";
+import { Busy, type SharedStore } from "./shared-store.ts";
 import type { Patient } from "./turnstile.ts";
 
 export type AsyncAcquireOptions = AcquireOptions;
@@ -19,23 +16,8 @@ export interface Request {
   readonly signal: AbortSignal | undefined;
 }
 
-/** A lock that is in the way. */
-class Busy extends Error {
-  readonly contextId: string;
-  readonly holder: LockHolding;
-  /** When it may be taken over, from now; `Infinity` for never. */
-  readonly lapsesInMs: number;
-
-  constructor(contextId: string, holder: LockHolding, lapsesInMs: number) {
-    super("locked");
-    this.contextId = contextId;
-    this.holder = holder;
-    this.lapsesInMs = lapsesInMs;
-  }
-}
-
 /** All of the contexts or none: at once when they are free and nobody here waits for them, else after a wait. */
-export async function acquire<Data extends object>(store: AsyncStore, request: Request): Promise<AsyncLease<Data>> {
+export async function acquire<Data extends object>(store: SharedStore, request: Request): Promise<AsyncLease<Data>> {
   const { contextIds, signal } = request;
   signal?.throwIfAborted();
   if (!contextIds.some((contextId) => store.turnstile.isAwaited(contextId))) {
@@ -46,36 +28,11 @@ export async function acquire<Data extends object>(store: AsyncStore, request: R
 }
 
 /** The lease, or the lock that is in the way. */
-async function take<Data extends object>(store: AsyncStore, request: Request): Promise<AsyncLease<Data> | Busy> {
-  const { agentId, contextIds, ttlMs } = request;
-  try {
-    const entries = await store.run({
-      contextIds,
-      plan: (plan, { time }) => {
-        const granted = [];
-        const missing = contextIds.find((contextId) => plan.read(contextId) === undefined);
-        if (missing !== undefined) return new Rejection("NOT_FOUND", { contextId: missing });
-        for (const contextId of contextIds) {
-          const rule = (found: Parameters<typeof rules.grant>[0]): ReturnType<typeof rules.grant> =>
-            rules.grant(found, { contextId, agentId, ttlMs }, time);
-          const lock = plan.read(contextId)?.lock ?? null;
-          const next = staging.change(plan, contextId, rule);
-          if (next instanceof Rejection) {
-            if (next.code !== "LOCKED" || lock === null) return next;
-            // Thrown and not returned: what the plan has for the others must not be committed.
-            throw new Busy(contextId, holding(lock), (lock.deadlineMs ?? Infinity) - time.leaseMs);
-          }
-          granted.push(next);
-        }
-        return granted;
-      },
-    });
-    return leaseOn<Data>(store, request, entries[0]?.lock?.token ?? 0);
-  } catch (error) {
-    if (!(error instanceof Busy)) throw error;
-    store.turnstile.holds(error.contextId, error.holder.owner);
-    return error;
-  }
+async function take<Data extends object>(store: SharedStore, request: Request): Promise<AsyncLease<Data> | Busy> {
+  const granted = await store.grant(request);
+  if (!(granted instanceof Busy)) return leaseOn<Data>(store, request, granted);
+  store.turnstile.holds(granted.contextId, granted.holder?.owner ?? null);
+  return granted;
 }
 
 /** An abort that comes between the grant and its receipt gives the lease back. */
@@ -84,7 +41,7 @@ async function unlessAborted<Data extends object>(
   signal: AbortSignal | undefined,
 ): Promise<AsyncLease<Data>> {
   if (signal?.aborted !== true) return lease;
-  await lease.release();
+  await lease.release().catch(() => undefined);
   throw signal.reason;
 }
 
@@ -97,7 +54,7 @@ const LONGEST_SLEEP_MS = 1_000;
 class Seeker<Data extends object> implements Patient {
   readonly agentId: string;
   readonly contextIds: readonly string[];
-  readonly #store: AsyncStore;
+  readonly #store: SharedStore;
   readonly #request: Request;
   readonly #endsAtMs: number;
   #wake: (() => void) | undefined;
@@ -105,7 +62,7 @@ class Seeker<Data extends object> implements Patient {
   #failure: { readonly reason: unknown } | undefined;
   #busy: Busy | undefined;
 
-  constructor(store: AsyncStore, request: Request) {
+  constructor(store: SharedStore, request: Request) {
     this.agentId = request.agentId;
     this.contextIds = request.contextIds;
     this.#store = store;
@@ -131,6 +88,7 @@ class Seeker<Data extends object> implements Patient {
     );
     const onAbort = (): void => this.fail(signal?.reason);
     signal?.addEventListener("abort", onAbort);
+    if (signal?.aborted === true) onAbort(); // while it was tried for the first time
     try {
       return await this.#tryUntilGranted();
     } finally {
@@ -172,7 +130,7 @@ class Seeker<Data extends object> implements Patient {
         if (!(outcome instanceof Busy)) return this.#unlessTooLate(outcome);
         this.#busy = outcome;
       }
-      if (this.#store.clock.leaseMs() >= this.#endsAtMs) throw this.#timeout();
+      if (this.#store.clock.leaseMs() >= this.#endsAtMs) throw await this.#timeout();
       if (this.#failure === undefined && !(this.#hasNews && this.#store.turnstile.isFirst(this))) await this.#sleep();
     }
   }
@@ -197,7 +155,7 @@ class Seeker<Data extends object> implements Patient {
     });
     cancel?.();
     this.#wake = undefined;
-    if (this.#failure === undefined && this.#hasNews && this.#store.engine.supports.shared) {
+    if (this.#failure === undefined && this.#hasNews && this.#store.supports.shared) {
       await new Promise<void>((resolve) => {
         this.#store.clock.setTimer(resolve, JITTER_MS * Math.random(), true);
       });
@@ -206,15 +164,19 @@ class Seeker<Data extends object> implements Patient {
 
   async #unlessTooLate(lease: AsyncLease<Data>): Promise<AsyncLease<Data>> {
     if (this.#failure === undefined) return lease;
-    await lease.release();
+    await lease.release().catch(() => undefined);
     throw this.#failure.reason;
   }
 
-  #timeout(): ContextError {
+  async #timeout(): Promise<ContextError> {
     const { timeoutMs } = this.#request;
-    const contextId = this.#busy?.contextId ?? this.contextIds[0] ?? "";
-    const position = this.#store.turnstile.position(this, contextId);
-    const holder = this.#busy?.holder ?? null;
+    const { turnstile } = this.#store;
+    const held = this.contextIds.find((id) => turnstile.holderOf(id) !== null);
+    const contextId = this.#busy?.contextId ?? held ?? this.contextIds[0] ?? "";
+    const position = turnstile.position(this, contextId);
+    // One that was never first has never asked.
+    const lock = this.#busy?.holder ?? (await this.#store.load(contextId))?.lock ?? null;
+    const holder = lock === null || "since" in lock ? lock : holding(lock);
     return this.#store.refusal(new ContextError("TIMEOUT", { contextId, timeoutMs, position, holder }));
   }
 }

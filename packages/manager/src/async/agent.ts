@@ -22,16 +22,15 @@ import type { Author } from "../entry.ts";
 import { ContextError, isContextError } from "../errors.ts";
 import type { ModifyOptions } from "../modify.ts";
 import type { MergePatch, PatchOperation } from "../patch.ts";
-import * as rules from "../rules.ts";
 import { acquire, type AsyncAcquireOptions } from "./acquire.ts";
 import type { AsyncLease } from "./lease.ts";
 import { lock, unlock } from "./locks.ts";
 import { type AsyncChange, modify } from "./modify.ts";
-import type { AsyncStore } from "./store.ts";
+import type { SharedStore } from "./shared-store.ts";
 import { type AsyncTransaction, transact } from "./transaction.ts";
 
 /** A friend of the class, not exported from the package. */
-export let agentOn: <Data extends object>(store: AsyncStore, agentId: string) => AsyncAgent<Data>;
+export let agentOn: <Data extends object>(store: SharedStore, agentId: string) => AsyncAgent<Data>;
 
 /**
  * A handle with an identity on a shared store: `Agent`, awaited. The rules, the errors and their order are the same;
@@ -48,11 +47,11 @@ export let agentOn: <Data extends object>(store: AsyncStore, agentId: string) =>
 export class AsyncAgent<Data extends object = JsonObject> {
   /** The name it acts under. */
   readonly agentId: string;
-  readonly #store: AsyncStore;
+  readonly #store: SharedStore;
   readonly #author: Author;
   #closed = false;
 
-  private constructor(store: AsyncStore, agentId: string) {
+  private constructor(store: SharedStore, agentId: string) {
     this.agentId = agentId;
     this.#store = store;
     this.#author = { agentId, token: null };
@@ -276,7 +275,7 @@ export class AsyncAgent<Data extends object = JsonObject> {
    */
   async acquire(contextIds: string | readonly string[], options?: AsyncAcquireOptions): Promise<AsyncLease<Data>> {
     this.#checkOpen();
-    return acquire<Data>(this.#store, {
+    const lease = await acquire<Data>(this.#store, {
       agentId: this.agentId,
       contextIds: readContextIds(contextIds),
       ttlMs: readMs(options, "ttlMs", 1) ?? DEFAULT_TTL_MS,
@@ -284,6 +283,9 @@ export class AsyncAgent<Data extends object = JsonObject> {
       timeoutMs: readTimeout(options),
       signal: readSignal(options),
     });
+    if (!this.#closed && !this.#store.closed) return lease;
+    await lease.release().catch(() => undefined); // it was closed between the grant and its receipt
+    throw new ContextError("CLOSED", this.#closed ? { agentId: this.agentId } : {});
   }
 
   /**
@@ -335,7 +337,7 @@ export class AsyncAgent<Data extends object = JsonObject> {
     for await (const { contextId, lock: held } of this.#store.entries("")) {
       if (held?.owner !== agentId) continue;
       try {
-        await this.#store.change([contextId], (found) => rules.unlock(found, { contextId, agentId }));
+        await this.#store.unlock({ contextId, agentId });
       } catch (error) {
         // Somebody has taken it over or deleted the context: all the same.
         if (!isContextError(error, "LOCKED") && !isContextError(error, "NOT_FOUND")) throw error;

@@ -15,8 +15,8 @@ import {
   type Transaction,
   type Write,
 } from "../engine.ts";
-import { type Entry, isAnother, PENDING, type Time } from "../entry.ts";
-import { ContextError } from "../errors.ts";
+import { type Entry, isAnother, stamp, type Time } from "../entry.ts";
+import { ContextError, isContextError } from "../errors.ts";
 import { Plan, type Step } from "../plan.ts";
 import { accepted } from "../refusal.ts";
 import { Rejection } from "../rejection.ts";
@@ -35,6 +35,8 @@ export interface Job<Result> {
   readonly contextIds: readonly string[];
   /** Whether it must know how many contexts there are. */
   readonly counts?: boolean;
+  /** It deletes every context; then it has no plan. */
+  readonly clears?: boolean;
   /** Whether it must know old versions of a context. */
   wantsHistory?(found: Entry | undefined): boolean;
   plan(plan: Plan, view: View): Result | Rejection;
@@ -75,7 +77,7 @@ export class Committer {
   readonly #queue: Queued[] = [];
   readonly #name = `${Date.now().toString(36)}-${Math.random().toString(36).slice(2)}`;
   #operations = 0;
-  #isRunning = false;
+  #running: Promise<void> | undefined;
 
   constructor(engine: Engine, counters: Counters, onCommit: (first: number, last: number) => void) {
     this.#engine = engine;
@@ -88,12 +90,11 @@ export class Committer {
     return new Promise((resolve, reject) => {
       const opId = `${this.#name}-${++this.#operations}`;
       this.#queue.push({ job, opId, resolve: resolve as (result: unknown) => void, reject, attempts: 0 });
-      if (!this.#isRunning) void this.#drain();
+      this.#running ??= this.#drain();
     });
   }
 
   async #drain(): Promise<void> {
-    this.#isRunning = true;
     await Promise.resolve(); // those who call in the same turn come along
     while (this.#queue.length > 0) {
       const batch = this.#queue.splice(0, MAX_JOBS_AT_ONCE);
@@ -101,7 +102,12 @@ export class Committer {
       this.#queue.unshift(...again);
       await pauseFor(Math.max(0, ...again.map(({ attempts }) => attempts)));
     }
-    this.#isRunning = false;
+    this.#running = undefined;
+  }
+
+  /** When all that has been asked for has its outcome. */
+  async idle(): Promise<void> {
+    await this.#running;
   }
 
   /** @returns those that another was faster than. */
@@ -120,6 +126,12 @@ export class Committer {
         outcomes = await this.#engine.commit(transactions);
       }
     } catch (error) {
+      if (batch.length > 1 && isContextError(error, "CORRUPT")) {
+        // One that cannot be read is no reason to refuse the others.
+        const again: Queued[] = [];
+        for (const queued of batch) again.push(...(await this.#round([queued])));
+        return again;
+      }
       const failure = asUnavailable(error);
       for (const { reject } of batch) reject(failure);
       return [];
@@ -128,7 +140,8 @@ export class Committer {
     settleFound(outcomes, transactions, revisions);
     const done = revisions.filter((revision) => typeof revision === "number");
     if (done.length > 0) this.#onCommit(Math.min(...done), Math.max(...done));
-    return planned.filter((one) => !this.#isSettled(one, revisions)).map(({ queued }) => queued);
+    const again = planned.filter((one) => !this.#isSettled(one, revisions)).map(({ queued }) => queued);
+    return [...again, ...batch.slice(planned.length)];
   }
 
   async #load(batch: readonly Queued[]): Promise<Found> {
@@ -149,7 +162,20 @@ export class Committer {
     /** Which transaction has left what is present. */
     const author = new Map<string, number>();
     let growth = 0;
-    return batch.map((queued): Planned => {
+    const planned: Planned[] = [];
+    for (const queued of batch) {
+      const { job } = queued;
+      if (job.clears === true) {
+        if (planned.length === 0) planned.push(clearing(queued, contexts, transactions));
+        break; // alone in its round: what comes after it finds nothing
+      }
+      // What this round replaces is in no history yet: whoever asks for it, and all behind, come in the next.
+      if (job.contextIds.some((id) => author.has(id) && job.wantsHistory?.(present.get(id)) === true)) break;
+      planned.push(planOne(queued));
+    }
+    return planned;
+
+    function planOne(queued: Queued): Planned {
       queued.attempts += 1;
       const plan = new Plan((id) => present.get(id));
       let outcome: unknown;
@@ -169,7 +195,7 @@ export class Committer {
       const writes = failed || outcome instanceof Rejection ? [] : steps.filter(({ found, next }) => next !== found);
       if (writes.length === 0) return { queued, outcome, failed, writes: 0, merges: 0, index: undefined, basis };
       const index = transactions.length;
-      for (const { next } of writes) if (next !== undefined) brand(next, placeholder(index));
+      for (const { next } of writes) if (next !== undefined) stamp(next, placeholder(index));
       transactions.push(transactionOf(queued.opId, steps));
       growth += plan.growth;
       for (const { contextId, next } of writes) {
@@ -177,7 +203,7 @@ export class Committer {
         author.set(contextId, index);
       }
       return { queued, outcome, failed, writes: writes.filter(changesData).length, merges: plan.merges, index, basis };
-    });
+    }
   }
 
   /** The revision of each transaction; `undefined` for one that did not happen, an error for one that may have. */
@@ -258,14 +284,6 @@ function keptBefore(kept: readonly Entry[], present: Entry | undefined): readonl
   return kept.filter(({ incarnation }) => incarnation === present?.incarnation);
 }
 
-/** Puts the placeholder of its transaction where a rule has left one for the revision to come. */
-function brand(entry: Entry, revision: number): void {
-  const draft = entry as { -readonly [Key in keyof Entry]: Entry[Key] };
-  draft.revision = revision;
-  if (entry.incarnation === PENDING) draft.incarnation = revision;
-  if (entry.lock !== null && entry.lock.token === PENDING) (entry.lock as { token: number }).token = revision;
-}
-
 function transactionOf(opId: string, steps: readonly Step[]): Transaction {
   const writes = steps.map((step): Write => {
     const { contextId: id, found, next } = step;
@@ -290,6 +308,17 @@ function transactionOf(opId: string, steps: readonly Step[]): Transaction {
 function changesData({ found, next }: Step): boolean {
   return found?.version !== next?.version || found?.incarnation !== next?.incarnation;
 }
+
+/** Nothing is cleared where there is nothing. */
+function clearing(queued: Queued, contexts: number, transactions: Transaction[]): Planned {
+  queued.attempts += 1;
+  const index = contexts === 0 ? undefined : 0;
+  if (index !== undefined) transactions.push({ opId: queued.opId, writes: [], changes: [CLEARED], clears: true });
+  const writes = index === undefined ? 0 : 1;
+  return { queued, outcome: undefined, failed: false, writes, merges: 0, index, basis: new Set() };
+}
+
+const CLEARED: LoggedChange = { kind: "cleared", contextId: null, agentId: null, note: null, entry: null };
 
 /** A version goes into the history when the next one comes; a deletion takes it along. */
 function keeps({ found, next }: Step): boolean | null {
@@ -322,7 +351,7 @@ function rejectWith({ reject }: Queued, outcome: Rejection): void {
   }
 }
 
-function asUnavailable(error: unknown): unknown {
+export function asUnavailable(error: unknown): unknown {
   if (error instanceof ContextError) return error;
   const failure = new ContextError("UNAVAILABLE", { reason: error instanceof Error ? error.message : String(error) });
   failure.cause = error;

@@ -21,6 +21,8 @@ interface Subscriber {
   // oxlint-disable-next-line typescript/no-explicit-any -- what the data is, only the manager's type says
   readonly listener: (change: Change<any>) => void;
   readonly onClose: (() => void) | undefined;
+  /** The head when it subscribed, as far as it was known: what was committed before is not for it. */
+  readonly since: number;
   active: boolean;
 }
 
@@ -72,7 +74,11 @@ export class Follower implements Log {
     listener: (change: Change<Data>) => void,
     onClose?: () => void,
   ): () => void {
-    const subscriber: Subscriber = { listener, onClose, active: true };
+    if (this.#isClosed) {
+      onClose?.();
+      return () => undefined;
+    }
+    const subscriber: Subscriber = { listener, onClose, since: this.#head, active: true };
     this.#subscribers.add(filter, subscriber);
     this.#start();
     return () => {
@@ -223,7 +229,7 @@ export class Follower implements Log {
     });
     let change: Change | undefined;
     this.#subscribers.forEach(record.contextId, (subscriber) => {
-      if (!subscriber.active) return;
+      if (!subscriber.active || record.revision <= subscriber.since) return;
       change ??= changeOf(record);
       try {
         subscriber.listener(change);

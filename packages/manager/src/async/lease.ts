@@ -1,5 +1,5 @@
 import type { ExpectedVersion, WriteOptions } from "../arguments.ts";
-import { checkId } from "../arguments.ts";
+import { checkFunction, checkId } from "../arguments.ts";
 import { mergeCommand, patchCommand, removeCommand, restoreCommand, updateCommand } from "../commands.ts";
 import { type SharedContext, wrap } from "../context.ts";
 import { describe, type DeepReadonly, type JsonObject } from "../data.ts";
@@ -7,9 +7,8 @@ import type { Author } from "../entry.ts";
 import { ContextError, type ErrorDetails, invalid, isContextError } from "../errors.ts";
 import type { ModifyOptions } from "../modify.ts";
 import type { MergePatch, PatchOperation } from "../patch.ts";
-import * as rules from "../rules.ts";
 import { type AsyncChange, modify } from "./modify.ts";
-import type { AsyncStore } from "./store.ts";
+import type { Holder, SharedStore } from "./shared-store.ts";
 import { type AsyncTransaction, transact } from "./transaction.ts";
 
 interface Term {
@@ -20,7 +19,7 @@ interface Term {
 }
 
 /** The lease that has just been granted. A friend of the class, not exported from the package. */
-export let leaseOn: <Data extends object>(store: AsyncStore, term: Term, token: number) => AsyncLease<Data>;
+export let leaseOn: <Data extends object>(store: SharedStore, term: Term, token: number) => AsyncLease<Data>;
 
 /**
  * A lock on one or several contexts of a shared store, held for as long as it is renewed: `Lease`, awaited. Other
@@ -43,19 +42,21 @@ export class AsyncLease<Data extends object = JsonObject> {
   readonly token: number;
   /** The contexts that it has been granted on, all by the same token. */
   readonly contextIds: readonly string[];
-  readonly #store: AsyncStore;
-  readonly #author: Author;
+  readonly #store: SharedStore;
+  readonly #author: Holder;
   readonly #ttlMs: number;
   readonly #renewUntilMs: number;
   #held: readonly string[];
   #expiresAtMs: number;
+  /** Lease time, as this process has it, until which it is held if nobody renews it. */
+  #deadlineMs: number;
   #lost: ErrorDetails["LEASE_LOST"] | undefined;
   #toldOfLoss = false;
   #controller: AbortController | undefined;
   #stopListening: (() => void) | undefined;
   #cancelRenewal: (() => void) | undefined;
 
-  private constructor(store: AsyncStore, { agentId, contextIds, ttlMs, maxHoldMs }: Term, token: number) {
+  private constructor(store: SharedStore, { agentId, contextIds, ttlMs, maxHoldMs }: Term, token: number) {
     this.agentId = agentId;
     this.token = token;
     this.#store = store;
@@ -65,6 +66,7 @@ export class AsyncLease<Data extends object = JsonObject> {
     this.#held = contextIds;
     this.#renewUntilMs = store.clock.leaseMs() + maxHoldMs;
     this.#expiresAtMs = store.clock.wallMs() + ttlMs;
+    this.#deadlineMs = store.clock.leaseMs() + ttlMs;
     for (const contextId of contextIds) store.turnstile.holds(contextId, agentId);
     this.#scheduleRenewal();
   }
@@ -106,6 +108,7 @@ export class AsyncLease<Data extends object = JsonObject> {
   ): Promise<SharedContext<Data>> {
     this.#checkCovered(contextId);
     const command = updateCommand(this.#author, contextId, data, expected, options);
+    this.#check();
     return wrap<Data>(await this.#guarded(this.#store.update(command)));
   }
 
@@ -127,6 +130,7 @@ export class AsyncLease<Data extends object = JsonObject> {
   ): Promise<SharedContext<Data>> {
     this.#checkCovered(contextId);
     const command = patchCommand(this.#author, contextId, patch, expected, options, this.#store.admission.copy);
+    this.#check();
     return wrap<Data>(await this.#guarded(this.#store.edit(command)));
   }
 
@@ -148,6 +152,7 @@ export class AsyncLease<Data extends object = JsonObject> {
   ): Promise<SharedContext<Data>> {
     const command = mergeCommand(this.#author, base, data, options);
     this.#checkCovered(base.contextId);
+    this.#check();
     return wrap<Data>(await this.#guarded(this.#store.edit(command)));
   }
 
@@ -182,6 +187,7 @@ export class AsyncLease<Data extends object = JsonObject> {
   async restore(contextId: string, version: string, options?: WriteOptions): Promise<SharedContext<Data>> {
     this.#checkCovered(contextId);
     const command = restoreCommand(this.#author, contextId, version, options);
+    this.#check();
     return wrap<Data>(await this.#guarded(this.#store.restore(command)));
   }
 
@@ -198,10 +204,11 @@ export class AsyncLease<Data extends object = JsonObject> {
   async delete(contextId: string, expected?: ExpectedVersion, options?: WriteOptions): Promise<boolean> {
     this.#checkCovered(contextId);
     const command = removeCommand(this.#author, contextId, expected, options);
+    this.#check();
     const wasHeld = this.#held.includes(contextId);
     const existed = await this.#guarded(this.#store.remove(command));
     if (wasHeld && !existed) {
-      this.#lose(this.#over(contextId, "the context was deleted"));
+      await this.#lose(this.#over(contextId, "the context was deleted"));
       this.#check();
     }
     this.#letGo([contextId]);
@@ -225,6 +232,7 @@ export class AsyncLease<Data extends object = JsonObject> {
    * ```
    */
   async transact<Result>(run: (tx: AsyncTransaction<Data>) => Result | PromiseLike<Result>): Promise<Result> {
+    checkFunction("run", run);
     this.#check();
     const { agentId } = this;
     const authorOf = (contextId: string): Author =>
@@ -247,7 +255,16 @@ export class AsyncLease<Data extends object = JsonObject> {
     this.#check();
     if (this.#held.length === 0)
       throw new ContextError("LEASE_LOST", this.#over(this.contextIds[0] ?? "", "it was released"));
-    await this.#guarded(this.#renewBy(this.#ttlMs));
+    try {
+      await this.#guarded(this.#renewBy(this.#ttlMs));
+    } catch (error) {
+      const loss = this.#lossIn(error);
+      if (loss !== undefined) {
+        await this.#lose(loss);
+        this.#check();
+      }
+      throw error;
+    }
     this.#scheduleRenewal();
   }
 
@@ -266,11 +283,15 @@ export class AsyncLease<Data extends object = JsonObject> {
     const contextIds = this.#end();
     if (contextIds.length === 0) return;
     try {
-      await this.#guarded(this.#giveUp(contextIds));
+      await this.#giveUp(contextIds);
     } catch (error) {
-      if (!isContextError(error, "NOT_FOUND")) throw error;
-      this.#lose(this.#over(error.details.contextId, "the context was deleted"));
-      this.#check();
+      if (isContextError(error, "UNAVAILABLE")) this.#held = contextIds; // another call tries again
+      const loss = this.#lossIn(error);
+      if (loss !== undefined) {
+        await this.#lose(loss, contextIds);
+        this.#check();
+      }
+      throw error;
     }
   }
 
@@ -280,16 +301,15 @@ export class AsyncLease<Data extends object = JsonObject> {
   }
 
   #giveUp(contextIds: readonly string[]): Promise<unknown> {
-    const { token } = this;
-    return this.#store.change(contextIds, (found, contextId) => rules.release(found, { contextId, token }));
+    return this.#store.release(contextIds, this.#author);
   }
 
   async #renewBy(ttlMs: number): Promise<void> {
-    const { token } = this;
-    await this.#store.change(this.#held, (found, contextId, { time }) =>
-      rules.renew(found, { contextId, token, ttlMs }, time),
-    );
-    this.#expiresAtMs = this.#store.clock.wallMs() + ttlMs;
+    const { clock } = this.#store;
+    const [fromMs, wallMs] = [clock.leaseMs(), clock.wallMs()]; // from before the call: never later than the storage has it
+    await this.#store.renew(this.#held, this.#author, ttlMs);
+    this.#expiresAtMs = wallMs + ttlMs;
+    this.#deadlineMs = fromMs + ttlMs;
   }
 
   /** At a third of the time to live, until the lease may be held no longer. It never keeps a process alive. */
@@ -303,9 +323,11 @@ export class AsyncLease<Data extends object = JsonObject> {
   }
 
   async #renewInTime(): Promise<void> {
-    const leftMs = this.#renewUntilMs - this.#store.clock.leaseMs();
+    const nowMs = this.#store.clock.leaseMs();
+    const ttlMs = Math.min(this.#ttlMs, this.#renewUntilMs - nowMs);
     try {
-      await this.#renewBy(Math.min(this.#ttlMs, leftMs));
+      // Never shorter than it is: a grant or a renewal by hand may have gone further.
+      if (nowMs + ttlMs > this.#deadlineMs) await this.#renewBy(ttlMs);
     } catch (error) {
       // A storage that does not answer may be back before the lease lapses.
       if (this.#hear(error)) return;
@@ -325,18 +347,26 @@ export class AsyncLease<Data extends object = JsonObject> {
 
   #hear(error: unknown): boolean {
     if (!isContextError(error, "LEASE_LOST") || error.details.token !== this.token) return false;
-    this.#lose(error.details);
-    return true;
+    void this.#lose(error.details);
+    return this.#lost !== undefined;
   }
 
-  #lose(details: ErrorDetails["LEASE_LOST"]): void {
-    if (this.#lost !== undefined) return;
+  #lossIn(error: unknown): ErrorDetails["LEASE_LOST"] | undefined {
+    if (isContextError(error, "NOT_FOUND")) return this.#over(error.details.contextId, "the context was deleted");
+    return isContextError(error, "LEASE_LOST") && error.details.token === this.token ? error.details : undefined;
+  }
+
+  /** Only what is held can be lost: whoever writes after the release is refused, and has lost nothing. */
+  #lose(details: ErrorDetails["LEASE_LOST"], held: readonly string[] = this.#held): Promise<unknown> | undefined {
+    if (this.#lost !== undefined || !held.includes(details.contextId)) return undefined;
     this.#lost = details;
     this.#store.losses += 1;
-    const rest = this.#end().filter((contextId) => contextId !== details.contextId);
-    // All or none: what is left of a lease over several contexts guards nothing.
-    if (rest.length > 0) this.#giveUp(rest).catch(() => undefined);
+    this.#end();
+    // All or none: what is left guards nothing. One by one, for what took one may have taken others.
+    const rest = held.filter((contextId) => contextId !== details.contextId);
+    const given = Promise.all(rest.map((contextId) => this.#giveUp([contextId]).catch(() => undefined)));
     if (this.#controller !== undefined) this.#abort(details);
+    return given;
   }
 
   #listen(): void {
@@ -347,7 +377,7 @@ export class AsyncLease<Data extends object = JsonObject> {
         if (!this.#held.includes(contextId)) return;
         const owner = context?.lockedBy ?? null;
         const reason = context === undefined ? "the context was deleted" : "the lock has been released or taken over";
-        this.#lose({ contextId, token: this.token, owner, reason });
+        void this.#lose({ contextId, token: this.token, owner, reason });
       }),
     );
     this.#stopListening = () => {
@@ -355,7 +385,14 @@ export class AsyncLease<Data extends object = JsonObject> {
     };
   }
 
+  /** Unless another has it by now. */
+  #free(contextIds: readonly string[]): void {
+    const { turnstile } = this.#store;
+    for (const id of contextIds) if (turnstile.holderOf(id) === this.agentId) turnstile.holds(id, null);
+  }
+
   #letGo(contextIds: readonly string[]): void {
+    this.#free(contextIds);
     this.#held = this.#held.filter((contextId) => !contextIds.includes(contextId));
     if (this.#held.length === 0) this.#end();
   }
@@ -366,7 +403,7 @@ export class AsyncLease<Data extends object = JsonObject> {
     this.#held = [];
     this.#cancelRenewal?.();
     this.#stopListening?.();
-    for (const contextId of contextIds) this.#store.turnstile.holds(contextId, null);
+    this.#free(contextIds);
     return contextIds;
   }
 
@@ -388,7 +425,6 @@ export class AsyncLease<Data extends object = JsonObject> {
 
   #checkCovered(contextId: string): void {
     checkId("contextId", contextId);
-    this.#check();
     if (this.contextIds.includes(contextId)) return;
     const covered = this.contextIds.map(describe).join(", ");
     throw invalid("contextId", "", `a context of this lease (${covered})`, describe(contextId));

@@ -24,12 +24,11 @@ import { type ManagerDict, writeManagerDict } from "../dictionary.ts";
 import type { EngineSupports } from "../engine.ts";
 import { ANONYMOUS, type Entry } from "../entry.ts";
 import { ContextError } from "../errors.ts";
-import * as rules from "../rules.ts";
 import type { ManagerStats } from "../stats.ts";
 import type { Predicate, WaitForOptions } from "../wait-for.ts";
 import { type AsyncAgent, agentOn } from "./agent.ts";
 import { lock, unlock } from "./locks.ts";
-import type { AsyncStore } from "./store.ts";
+import type { SharedStore } from "./shared-store.ts";
 import { waitFor } from "./wait-for.ts";
 
 /** Some of the contexts, in the order of their creation. */
@@ -40,7 +39,7 @@ export interface ContextPage<Data extends object = JsonObject> {
 }
 
 /** A friend of the class, not exported from the package. */
-export let managerOn: <Data extends object>(store: AsyncStore) => AsyncSharedContextManager<Data>;
+export let managerOn: <Data extends object>(store: SharedStore) => AsyncSharedContextManager<Data>;
 
 /**
  * A manager over a storage that several processes, or several machines, share: every method of
@@ -56,9 +55,9 @@ export let managerOn: <Data extends object>(store: AsyncStore) => AsyncSharedCon
  * ```
  */
 export class AsyncSharedContextManager<Data extends object = JsonObject> {
-  readonly #store: AsyncStore;
+  readonly #store: SharedStore;
 
-  private constructor(store: AsyncStore) {
+  private constructor(store: SharedStore) {
     this.#store = store;
   }
 
@@ -68,7 +67,7 @@ export class AsyncSharedContextManager<Data extends object = JsonObject> {
 
   /** What the storage can do beyond what every storage can. */
   get supports(): Readonly<EngineSupports> {
-    return this.#store.engine.supports;
+    return this.#store.supports;
   }
 
   /**
@@ -188,13 +187,7 @@ export class AsyncSharedContextManager<Data extends object = JsonObject> {
   async forceUnlock(contextId: string, options: ForceUnlockOptions): Promise<boolean> {
     this.#store.checkOpen();
     checkId("contextId", contextId);
-    let wasLocked = false;
-    const rule = (found: Entry | undefined): ReturnType<typeof rules.breakLock> => {
-      wasLocked = (found?.lock ?? null) !== null;
-      return rules.breakLock(found, { contextId });
-    };
-    await this.#store.change([contextId], rule, readForce(options));
-    return wasLocked;
+    return this.#store.breakLock(contextId, readForce(options));
   }
 
   /**
@@ -273,7 +266,7 @@ export class AsyncSharedContextManager<Data extends object = JsonObject> {
    */
   async page(options?: PageOptions): Promise<ContextPage<Data>> {
     this.#store.checkOpen();
-    const { entries, next } = await this.#store.engine.list(readPage(options));
+    const { entries, next } = await this.#store.page(readPage(options));
     return { contexts: entries.map(wrap<Data>), next };
   }
 
@@ -303,7 +296,7 @@ export class AsyncSharedContextManager<Data extends object = JsonObject> {
    */
   async size(): Promise<number> {
     this.#store.checkOpen();
-    return (await this.#store.engine.load([], true)).contexts ?? 0;
+    return (await this.#store.look([], true)).contexts ?? 0;
   }
 
   /**
@@ -321,8 +314,8 @@ export class AsyncSharedContextManager<Data extends object = JsonObject> {
   }
 
   /**
-   * What happens, in whatever process, as an async iterator over the change log: first how things are (`kind:
-   * "current"`), then every change, in order, none twice and none missed, those of one transaction together. With
+   * What happens, in whatever process, as an async iterator over the change log: first how things are, as changes of
+   * kind `current`, then every change, in order, none twice and none missed, those of one transaction together. With
    * `after`, every change past that revision instead. Leaving the loop ends it. `previous` is not known.
    *
    * @param filter - a context id, or `{ prefix }` of ids; without it, all contexts.
@@ -396,8 +389,8 @@ export class AsyncSharedContextManager<Data extends object = JsonObject> {
    */
   async stats(): Promise<ManagerStats> {
     this.#store.checkOpen();
-    const { counters, turnstile, follower, engine, waits, losses } = this.#store;
-    const { contexts = 0, head } = await engine.load([], true);
+    const { counters, turnstile, follower, waits, losses } = this.#store;
+    const { contexts = 0, head } = await this.#store.look([], true);
     const { refusals } = counters;
     return {
       contexts,
@@ -427,7 +420,7 @@ export class AsyncSharedContextManager<Data extends object = JsonObject> {
    */
   async toDict(): Promise<ManagerDict<Data>> {
     this.#store.checkOpen();
-    const { time, head } = await this.#store.engine.load([]);
+    const { time, head } = await this.#store.look([]);
     const entries: Entry[] = [];
     for await (const entry of this.#store.entries("")) entries.push(entry);
     const revision = Math.max(head, ...entries.map((entry) => entry.revision));
@@ -447,8 +440,7 @@ export class AsyncSharedContextManager<Data extends object = JsonObject> {
   async close(): Promise<void> {
     if (this.#store.closed) return;
     for (const waiter of this.#store.turnstile.waitersOf(undefined)) waiter.fail(new ContextError("CLOSED", {}));
-    this.#store.close();
-    await this.#store.engine.close();
+    await this.#store.close();
   }
 
   /** `close()`. */
@@ -461,7 +453,7 @@ export class AsyncSharedContextManager<Data extends object = JsonObject> {
     checkId("contextId", contextId);
     const present = await this.#store.load(contextId);
     if (present === undefined) return [];
-    const kept = await this.#store.engine.history(contextId);
+    const kept = await this.#store.history(contextId);
     const own = kept.filter(
       ({ incarnation, version }) => incarnation === present.incarnation && Number(version) < Number(present.version),
     );

@@ -7,7 +7,7 @@ import type { DeepReadonly } from "../data.ts";
 import type { Author } from "../entry.ts";
 import { ContextError, isContextError } from "../errors.ts";
 import { type ModifyOptions, pause, unlessAborted } from "../modify.ts";
-import type { AsyncStore } from "./store.ts";
+import type { SharedStore } from "./shared-store.ts";
 
 /** Makes new data of a snapshot. */
 export type AsyncChange<Data extends object> = (
@@ -15,7 +15,7 @@ export type AsyncChange<Data extends object> = (
 ) => DeepReadonly<Data> | PromiseLike<DeepReadonly<Data>>;
 
 export async function modify<Data extends object>(
-  store: AsyncStore,
+  store: SharedStore,
   contextId: string,
   change: AsyncChange<Data>,
   options: ModifyOptions | undefined,

@@ -1,4 +1,4 @@
-/** What an asynchronous manager, its agents and their leases share: commands go in, and come out committed. */
+/** Contexts in an engine, under the rules: commands go in, and come out committed. */
 
 import type { Admission } from "../admission.ts";
 import { checkStorable } from "../arguments.ts";
@@ -6,16 +6,17 @@ import type { Act } from "../changes.ts";
 import type { Clock } from "../clock.ts";
 import { entryOf } from "../context.ts";
 import { Counters } from "../counters.ts";
-import type { Engine } from "../engine.ts";
-import type { Entry } from "../entry.ts";
+import type { Engine, EnginePage, EngineSupports, Loaded } from "../engine.ts";
+import { type Entry, holding } from "../entry.ts";
 import { ContextError, isContextError } from "../errors.ts";
 import type { Plan } from "../plan.ts";
 import { Rejection } from "../rejection.ts";
-import type * as rules from "../rules.ts";
+import * as rules from "../rules.ts";
 import * as staging from "../staging.ts";
 import { writerOf } from "../writers.ts";
 import { Committer, type Job, type View } from "./committer.ts";
 import { Follower } from "./follower.ts";
+import { Busy, type GrantCommand, type Holder, type SharedStore } from "./shared-store.ts";
 import { Turnstile } from "./turnstile.ts";
 
 const ENTRIES_AT_ONCE = 500;
@@ -29,7 +30,7 @@ export interface AsyncStoreOptions {
   readonly head: number;
 }
 
-export class AsyncStore {
+export class AsyncStore implements SharedStore {
   readonly engine: Engine;
   readonly clock: Clock;
   readonly admission: Admission;
@@ -51,6 +52,10 @@ export class AsyncStore {
     this.#committer = new Committer(engine, this.counters, (first, last) => this.follower.committed(first, last));
   }
 
+  get supports(): Readonly<EngineSupports> {
+    return this.engine.supports;
+  }
+
   checkOpen(): void {
     if (this.closed) throw new ContextError("CLOSED", {});
   }
@@ -67,7 +72,18 @@ export class AsyncStore {
     return entries[0];
   }
 
-  /** Every context whose id begins so, in the order of creation. */
+  look(contextIds: readonly string[], counts?: boolean): Promise<Loaded> {
+    return this.engine.load(contextIds, counts);
+  }
+
+  page(options: { prefix: string; after: string | undefined; limit: number }): Promise<EnginePage> {
+    return this.engine.list(options);
+  }
+
+  history(contextId: string): Promise<readonly Entry[]> {
+    return this.engine.history(contextId);
+  }
+
   async *entries(prefix: string): AsyncIterableIterator<Entry> {
     let after: string | undefined;
     do {
@@ -120,8 +136,71 @@ export class AsyncStore {
     });
   }
 
+  async lock(command: rules.LockCommand): Promise<void> {
+    await this.#change([command.contextId], (found, _id, { time }) => rules.lock(found, command, time));
+  }
+
+  async unlock(command: rules.UnlockCommand): Promise<boolean> {
+    let wasLocked = false;
+    await this.#change([command.contextId], (found) => {
+      wasLocked = (found?.lock ?? null) !== null;
+      return rules.unlock(found, command);
+    });
+    return wasLocked;
+  }
+
+  async breakLock(contextId: string, act: Act): Promise<boolean> {
+    let wasLocked = false;
+    const rule = (found: Entry | undefined): Entry | Rejection => {
+      wasLocked = (found?.lock ?? null) !== null;
+      return rules.breakLock(found, { contextId });
+    };
+    await this.#change([contextId], rule, act);
+    return wasLocked;
+  }
+
+  async grant({ contextIds, agentId, ttlMs }: GrantCommand): Promise<number | Busy> {
+    try {
+      const entries = await this.run({
+        contextIds,
+        plan: (plan, { time }) => {
+          const missing = contextIds.find((contextId) => plan.read(contextId) === undefined);
+          if (missing !== undefined) return new Rejection("NOT_FOUND", { contextId: missing });
+          const granted: Entry[] = [];
+          for (const contextId of contextIds) {
+            const lock = plan.read(contextId)?.lock ?? null;
+            const next = staging.change(plan, contextId, (found) =>
+              rules.grant(found, { contextId, agentId, ttlMs }, time),
+            );
+            if (next instanceof Rejection) {
+              if (next.code !== "LOCKED" || lock === null) return next;
+              // Thrown and not returned: what the plan has for the others must not be committed.
+              throw new Busy(contextId, holding(lock), (lock.deadlineMs ?? Infinity) - time.leaseMs);
+            }
+            granted.push(next);
+          }
+          return granted;
+        },
+      });
+      return entries[0]?.lock?.token ?? 0;
+    } catch (error) {
+      if (error instanceof Busy) return error;
+      throw error;
+    }
+  }
+
+  async renew(contextIds: readonly string[], { token }: Holder, ttlMs: number): Promise<void> {
+    await this.#change(contextIds, (found, contextId, { time }) =>
+      rules.renew(found, { contextId, token, ttlMs }, time),
+    );
+  }
+
+  async release(contextIds: readonly string[], { token }: Holder): Promise<void> {
+    await this.#change(contextIds, (found, contextId) => rules.release(found, { contextId, token }));
+  }
+
   /** Rules that need nothing but the entries, for all of the contexts as one commit; the entries that they leave. */
-  change(
+  #change(
     contextIds: readonly string[],
     rule: (found: Entry | undefined, contextId: string, view: View) => Entry | Rejection,
     act?: Act,
@@ -141,13 +220,7 @@ export class AsyncStore {
   }
 
   async clear(): Promise<void> {
-    if ((await this.engine.load([], true)).contexts === 0) return;
-    const opId = crypto.randomUUID();
-    const cleared = { kind: "cleared", contextId: null, agentId: null, note: null, entry: null } as const;
-    const [outcome] = await this.engine.commit([{ opId, writes: [], changes: [cleared], clears: true }]);
-    if (outcome?.kind !== "ok") throw new ContextError("INDETERMINATE", { contextIds: [], operationId: opId });
-    this.counters.writes += 1;
-    this.follower.committed(outcome.revision, outcome.revision);
+    await this.run({ contextIds: [], counts: true, clears: true, plan: () => undefined });
   }
 
   async run<Result>(job: Job<Result>): Promise<Result> {
@@ -165,15 +238,21 @@ export class AsyncStore {
     };
   }
 
-  /** Whether a plan that was made on what was loaded before can be committed as it is. */
   commitPlan(plan: Plan): Promise<boolean> {
-    const { steps } = plan;
-    return this.run({
+    const { steps, growth } = plan;
+    const maxContexts = this.#maxContexts;
+    return this.run<boolean>({
       contextIds: steps.map(({ contextId }) => contextId),
-      plan: (committed) => {
+      counts: growth > 0 && maxContexts !== Infinity,
+      plan: (committed, { contexts }) => {
         for (const { contextId, found } of steps) {
           if ((committed.read(contextId)?.revision ?? 0) !== (found?.revision ?? 0)) return false;
         }
+        if (growth > 0 && contexts + growth > maxContexts) {
+          const contextId = steps.find(({ found, next }) => found === undefined && next !== undefined)?.contextId ?? "";
+          return new Rejection("LIMIT", { contextId, contexts, maxContexts });
+        }
+        committed.merges = plan.merges;
         for (const { contextId, found, next, act } of steps) {
           // A copy: it gets the placeholders of this attempt, and there may be another.
           if (next !== found) committed.write(contextId, next && { ...next, lock: next.lock && { ...next.lock } }, act);
@@ -183,10 +262,11 @@ export class AsyncStore {
     });
   }
 
-  /** Stops everything; the engine is the caller's to close. */
-  close(): void {
+  async close(): Promise<void> {
     this.closed = true;
     this.follower.close();
+    await this.#committer.idle(); // what was taken on gets its answer
+    await this.engine.close();
   }
 
   /** Who wrote the other side, where the rules have not been told of the versions before. */

@@ -11,7 +11,7 @@ import { Plan } from "../plan.ts";
 import { accepted } from "../refusal.ts";
 import type { Rejection } from "../rejection.ts";
 import * as staging from "../staging.ts";
-import type { AsyncStore } from "./store.ts";
+import type { Planned, SharedStore } from "./shared-store.ts";
 
 type AuthorOf = (contextId: string) => Author;
 
@@ -28,14 +28,14 @@ export interface Transacted<Result> {
  * again (Kung and Robinson, "On optimistic methods for concurrency control", 1981).
  */
 export async function transact<Data extends object, Result>(
-  store: AsyncStore,
+  store: SharedStore,
   run: (tx: AsyncTransaction<Data>) => Result | PromiseLike<Result>,
   authorOf: AuthorOf,
 ): Promise<Transacted<Result>> {
   checkFunction("run", run);
   for (let attempt = 1; ; attempt++) {
     store.checkOpen();
-    const { tx, plan, end } = openTransaction<Data>(store, authorOf);
+    const { tx, plan, planned, end } = openTransaction<Data>(store, authorOf);
     let result: Result;
     try {
       result = await run(tx);
@@ -46,22 +46,23 @@ export async function transact<Data extends object, Result>(
     } finally {
       end();
     }
-    if (await store.commitPlan(plan)) return { result, gone: goneFrom(plan) };
+    if (await store.commitPlan(plan, planned)) return { result, gone: plan.gone };
     if (attempt >= ATTEMPTS) throw await outpaced(store, plan);
     await pause(store.clock, attempt, undefined);
   }
 }
 
-async function isCurrent(store: AsyncStore, plan: Plan): Promise<boolean> {
+/** Whether all that a plan has found is still so. */
+export async function isCurrent(store: SharedStore, plan: Plan): Promise<boolean> {
   const { steps } = plan;
-  const { entries } = await store.engine.load(steps.map(({ contextId }) => contextId));
+  const { entries } = await store.look(steps.map(({ contextId }) => contextId));
   return steps.every(({ found }, index) => found?.revision === entries[index]?.revision);
 }
 
 /** Others have been faster every time. */
-async function outpaced(store: AsyncStore, plan: Plan): Promise<ContextError> {
+async function outpaced(store: SharedStore, plan: Plan): Promise<ContextError> {
   const { steps } = plan;
-  const { entries } = await store.engine.load(steps.map(({ contextId }) => contextId));
+  const { entries } = await store.look(steps.map(({ contextId }) => contextId));
   const changed = steps.findIndex(({ found }, index) => found?.revision !== entries[index]?.revision);
   const { contextId = "", found } = steps[Math.max(changed, 0)] ?? {};
   const current = entries[Math.max(changed, 0)];
@@ -78,20 +79,14 @@ async function outpaced(store: AsyncStore, plan: Plan): Promise<ContextError> {
   return store.refusal(new ContextError("CONFLICT", details));
 }
 
-function goneFrom(plan: Plan): string[] {
-  const gone = plan.steps.filter(
-    ({ found, next }) => found !== undefined && (next === undefined || isAnother(found, next)),
-  );
-  return gone.map(({ contextId }) => contextId);
-}
-
 interface Opened<Data extends object> {
   readonly tx: AsyncTransaction<Data>;
   readonly plan: Plan;
+  readonly planned: readonly Planned[];
   readonly end: () => void;
 }
 
-let openTransaction: <Data extends object>(store: AsyncStore, authorOf: AuthorOf) => Opened<Data>;
+let openTransaction: <Data extends object>(store: SharedStore, authorOf: AuthorOf) => Opened<Data>;
 
 /**
  * Several contexts, read and written as one: `Transaction`, awaited. Its function may run several times, and may see
@@ -112,28 +107,29 @@ let openTransaction: <Data extends object>(store: AsyncStore, authorOf: AuthorOf
  * ```
  */
 export class AsyncTransaction<Data extends object = JsonObject> {
-  readonly #store: AsyncStore;
+  readonly #store: SharedStore;
   readonly #authorOf: AuthorOf;
   readonly #loaded = new Map<string, Entry | undefined>();
   readonly #history = new Map<string, readonly Entry[]>();
   readonly #plan: Plan;
+  readonly #planned: Planned[] = [];
   #time: Time = { wallMs: 0, leaseMs: 0 };
   #contexts = 0;
   #over = false;
 
-  private constructor(store: AsyncStore, authorOf: AuthorOf) {
+  private constructor(store: SharedStore, authorOf: AuthorOf) {
     this.#store = store;
     this.#authorOf = authorOf;
     this.#plan = new Plan((contextId) => this.#loaded.get(contextId));
   }
 
   static {
-    openTransaction = <Data extends object>(store: AsyncStore, authorOf: AuthorOf): Opened<Data> => {
+    openTransaction = <Data extends object>(store: SharedStore, authorOf: AuthorOf): Opened<Data> => {
       const tx = new AsyncTransaction<Data>(store, authorOf);
       const end = (): void => {
         tx.#over = true;
       };
-      return { tx, plan: tx.#plan, end };
+      return { tx, plan: tx.#plan, planned: tx.#planned, end };
     };
   }
 
@@ -166,9 +162,10 @@ export class AsyncTransaction<Data extends object = JsonObject> {
     initialData: DeepReadonly<Data>,
     options?: WriteOptions,
   ): Promise<SharedContext<Data>> {
-    const command = createCommand(this.#authorOf(contextId), contextId, initialData, options);
+    const given = createCommand(this.#authorOf(contextId), contextId, initialData, options);
+    const command = { ...given, data: this.#take(given.data) };
     await this.#load(contextId);
-    return this.#accept(staging.create(this.#plan, this.#world, command));
+    return this.#accept("create", command, staging.create(this.#plan, this.#world, command));
   }
 
   /**
@@ -187,11 +184,12 @@ export class AsyncTransaction<Data extends object = JsonObject> {
     expected?: ExpectedVersion,
     options?: WriteOptions,
   ): Promise<SharedContext<Data>> {
-    checkId("contextId", contextId);
+    const given = updateCommand(this.#authorOf(contextId), contextId, data, expected ?? "", options);
+    const taken = this.#take(given.data);
     await this.#load(contextId);
-    const present = expected ?? this.#plan.read(contextId)?.version ?? "";
-    const command = updateCommand(this.#authorOf(contextId), contextId, data, present, options);
-    return this.#accept(staging.update(this.#plan, this.#world, command));
+    const present = { version: this.#plan.read(contextId)?.version ?? "", incarnation: undefined };
+    const command = { ...given, data: taken, expected: expected === undefined ? present : given.expected };
+    return this.#accept("update", command, staging.update(this.#plan, this.#world, command));
   }
 
   /**
@@ -213,8 +211,11 @@ export class AsyncTransaction<Data extends object = JsonObject> {
     const { copy } = this.#store.admission;
     const command = patchCommand(this.#authorOf(contextId), contextId, patch, expected, options, copy);
     await this.#load(contextId);
-    if (expected !== undefined) this.#history.set(contextId, await this.#store.engine.history(contextId));
-    return this.#accept(staging.edit(this.#plan, this.#world, command));
+    if (expected !== undefined) this.#history.set(contextId, await this.#store.history(contextId));
+    this.#checkRunning();
+    const before = this.#plan.read(contextId);
+    const outcome = staging.edit(this.#plan, this.#world, command);
+    return outcome === before ? wrap<Data>(accepted(outcome)) : this.#accept("edit", command, outcome);
   }
 
   /**
@@ -230,7 +231,9 @@ export class AsyncTransaction<Data extends object = JsonObject> {
   async delete(contextId: string, expected?: ExpectedVersion, options?: WriteOptions): Promise<boolean> {
     const command = removeCommand(this.#authorOf(contextId), contextId, expected, options);
     await this.#load(contextId);
-    return accepted(staging.remove(this.#plan, this.#world, command));
+    const existed = accepted(staging.remove(this.#plan, this.#world, command));
+    if (existed) this.#planned.push({ kind: "remove", command, next: undefined });
+    return existed;
   }
 
   get #world(): staging.World {
@@ -243,8 +246,15 @@ export class AsyncTransaction<Data extends object = JsonObject> {
     };
   }
 
-  #accept(outcome: Entry | Rejection): SharedContext<Data> {
-    return wrap<Data>(accepted(outcome));
+  #accept(kind: Planned["kind"], command: Planned["command"], outcome: Entry | Rejection): SharedContext<Data> {
+    const next = accepted(outcome);
+    this.#planned.push({ kind, command, next } as Planned);
+    return wrap<Data>(next);
+  }
+
+  /** What the caller does with its data while this waits is no matter. */
+  #take(data: object): object {
+    return this.#store.admission.copy(data) ?? data;
   }
 
   /** What it has read once, it goes on with. */
@@ -252,7 +262,7 @@ export class AsyncTransaction<Data extends object = JsonObject> {
     checkId("contextId", contextId);
     this.#checkRunning();
     if (this.#loaded.has(contextId)) return;
-    const { entries, time, contexts = 0 } = await this.#store.engine.load([contextId], true);
+    const { entries, time, contexts = 0 } = await this.#store.look([contextId], true);
     this.#checkRunning();
     if (!this.#loaded.has(contextId)) this.#loaded.set(contextId, entries[0]);
     this.#time = time;

@@ -4,11 +4,11 @@ import type { JsonObject } from "../data.ts";
 import { type Entry, holding } from "../entry.ts";
 import { ContextError } from "../errors.ts";
 import { type Predicate, satisfies } from "../wait-for.ts";
-import type { AsyncStore } from "./store.ts";
+import type { SharedStore } from "./shared-store.ts";
 
 /** The context as soon as it satisfies the predicate: as it is, or after one of the changes to come. */
 export async function waitFor<Data extends object>(
-  store: AsyncStore,
+  store: SharedStore,
   contextId: string,
   predicate: Predicate<Data>,
   timeoutMs: number,
@@ -35,7 +35,10 @@ export async function waitFor<Data extends object>(
     cancel?.();
   }
   if (!isLate) throw new ContextError("CLOSED", {});
-  throw store.refusal(new ContextError("TIMEOUT", detailsOf(contextId, timeoutMs, await store.load(contextId))));
+  const entry = await store.load(contextId);
+  const context = entry && wrap<Data>(entry);
+  if (context !== undefined && satisfies(predicate, context)) return context; // it looks once, however late that is
+  throw store.refusal(new ContextError("TIMEOUT", detailsOf(contextId, timeoutMs, entry)));
 }
 
 function detailsOf(contextId: string, timeoutMs: number, entry: Entry | undefined): ContextError<"TIMEOUT">["details"] {

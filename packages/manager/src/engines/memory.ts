@@ -16,6 +16,8 @@ import { resolved, settle } from "../engine.ts";
 import type { Clock } from "../clock.ts";
 import type { Entry } from "../entry.ts";
 
+const DROPPED_AT_ONCE = 256;
+
 export class MemoryEngine implements Engine {
   readonly supports: Readonly<EngineSupports> = Object.freeze({ durable: false, shared: false });
   readonly #clock: Clock;
@@ -23,7 +25,7 @@ export class MemoryEngine implements Engine {
   /** In the order of creation. */
   readonly #entries = new Map<string, { readonly order: number; readonly entry: Entry }>();
   readonly #history = new Map<string, Entry[]>();
-  #log: EngineChange[] = [];
+  readonly #log: EngineChange[] = [];
   #head = 0;
   #oldest = 1;
   #created = 0;
@@ -74,7 +76,11 @@ export class MemoryEngine implements Engine {
   }
 
   changes({ after, limit }: Parameters<Engine["changes"]>[0]): Promise<EngineChanges> {
-    const past = this.#log.filter(({ revision }) => revision > after);
+    // From the end: whoever follows has read all but the latest.
+    const first = Math.max(after + 1, this.#oldest);
+    let from = this.#log.length;
+    while ((this.#log[from - 1]?.revision ?? 0) >= first) from -= 1;
+    const past = this.#log.slice(from);
     const last = past[limit - 1]?.revision ?? Infinity;
     const changes = past.filter(({ revision }) => revision <= last);
     return Promise.resolve({ changes, head: this.#head, oldest: this.#oldest });
@@ -123,8 +129,12 @@ export class MemoryEngine implements Engine {
   #trim(): void {
     const surplus = this.#log.length - this.#options.changeLogLimit;
     if (surplus <= 0) return;
-    // The rest of the transaction of the first that is to be kept stays with it.
     this.#oldest = this.#log[surplus]?.revision ?? this.#head + 1;
-    this.#log = this.#log.filter(({ revision }) => revision >= this.#oldest);
+    // To move the whole log for every commit would cost more than the commit.
+    if (surplus < DROPPED_AT_ONCE) return;
+    let dropped = surplus;
+    // The rest of the transaction of the first that is to be kept stays with it.
+    while (this.#log[dropped - 1]?.revision === this.#oldest) dropped -= 1;
+    this.#log.splice(0, dropped);
   }
 }

@@ -2,6 +2,7 @@
 
 import { describe } from "../data.ts";
 import { isContextError } from "../errors.ts";
+import type { ManagerStats } from "../stats.ts";
 import type {
   ContextToolsOptions,
   ToolsAgent,
@@ -152,7 +153,7 @@ export class Session {
     const news = this.#news;
     this.#news = [];
     if (this.#claims.size === 0) return news;
-    const { queues } = await this.manager.stats();
+    const queues = await this.#queues();
     for (const [contextId, { lease, renewUntilMs, ttlMs }] of this.#claims) {
       const queued = queues.find((queue) => queue.contextId === contextId)?.waiting ?? 0;
       const waiting = queued + (this.#waiters.get(contextId) ?? 0);
@@ -165,6 +166,16 @@ export class Session {
       }
     }
     return news;
+  }
+
+  /** Who waits; what the call has come to is told also where the storage does not say. */
+  async #queues(): Promise<ManagerStats["queues"]> {
+    try {
+      return (await this.manager.stats()).queues;
+    } catch (error) {
+      if (!isContextError(error)) throw error;
+      return [];
+    }
   }
 
   /** While `work` runs, whoever has claimed the context is told that somebody waits. */
