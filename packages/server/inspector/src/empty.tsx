@@ -1,0 +1,34 @@
+import { CopyButton } from "./copy.tsx";
+import { useStore } from "./hooks.ts";
+import { curlCreate, mcpConfig } from "./snippets.ts";
+
+export function EmptyView() {
+  const { api } = useStore();
+  const needsToken = api.token !== null;
+  return (
+    <section class="panel narrow">
+      <h2>No contexts yet</h2>
+      <p>Connect the first agent, and what it shares appears here at once.</p>
+      <Snippet title="An agent that speaks MCP" text={mcpConfig(location.origin, needsToken)} />
+      <Snippet title="By hand, with curl" text={curlCreate(location.origin, needsToken)} />
+      {needsToken && <p class="quiet">Put the token in the place of TOKEN; it is not written out here.</p>}
+      <p class="quiet">
+        To see a swarm at work: <code>npm run demo -- --store {location.origin}</code>
+      </p>
+    </section>
+  );
+}
+
+function Snippet({ title, text }: { readonly title: string; readonly text: string }) {
+  return (
+    <figure class="snippet">
+      <figcaption>
+        <h3>{title}</h3>
+        <CopyButton label="Copy" text={() => text} />
+      </figcaption>
+      <pre tabIndex={0} aria-label={title}>
+        {text}
+      </pre>
+    </figure>
+  );
+}

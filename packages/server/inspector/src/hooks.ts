@@ -1,0 +1,56 @@
+/** What components share: the store, the time, the width. */
+
+import { createContext } from "preact";
+import { useContext, useEffect, useReducer, useState } from "preact/hooks";
+import type { Store } from "./store.ts";
+
+// The value is there before anything is drawn: see `main.tsx`.
+export const StoreContext = createContext<Store>(undefined as unknown as Store);
+
+/**
+ * The store; the component is drawn again whenever it has changed.
+ *
+ * @param everyMs - at the soonest after so long: for what looks at every context and is read at leisure.
+ */
+export function useStore(everyMs = 0): Store {
+  const store = useContext(StoreContext);
+  const [, redraw] = useReducer((count: number) => count + 1, 0);
+  useEffect(() => {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const later = (): void => {
+      timer ??= setTimeout(() => {
+        timer = undefined;
+        redraw(undefined);
+      }, everyMs);
+    };
+    const stop = store.subscribe(everyMs === 0 ? () => redraw(undefined) : later);
+    return () => {
+      stop();
+      clearTimeout(timer);
+    };
+  }, [store, everyMs]);
+  return store;
+}
+
+/** The time of the server, again each second. */
+export function useNow(): number {
+  const { api } = useContext(StoreContext);
+  const [nowMs, setNow] = useState(Date.now());
+  useEffect(() => {
+    const timer = setInterval(() => setNow(Date.now()), 1_000);
+    return () => clearInterval(timer);
+  }, []);
+  // Drawings between two seconds must not show a time before a change.
+  return Math.max(nowMs, Date.now() - 1_000) + api.skewMs;
+}
+
+export function useMedia(query: string): boolean {
+  const [matches, setMatches] = useState(matchMedia(query).matches);
+  useEffect(() => {
+    const media = matchMedia(query);
+    const listener = (): void => setMatches(media.matches);
+    media.addEventListener("change", listener);
+    return () => media.removeEventListener("change", listener);
+  }, [query]);
+  return matches;
+}

@@ -1,0 +1,187 @@
+/** The command line: reads it, runs the command, and gives the exit code. */
+
+import { basename } from "node:path";
+import { parseArgs } from "node:util";
+import { VERSION } from "../version.ts";
+import type { Command, Input, OptionHelp } from "./command.ts";
+import { type Connection, connect, defaultStore } from "./connect.ts";
+import { contextCommands } from "./context-commands.ts";
+import { copyCommands } from "./copy-commands.ts";
+import { EXIT } from "./exit-codes.ts";
+import { lockCommands } from "./lock-commands.ts";
+import { mcpCommand } from "./mcp-command.ts";
+import { Output, type Terminal, UsageError } from "./output.ts";
+import { serverCommands } from "./server-commands.ts";
+
+/** What the command line runs in: the process, or a test. */
+export interface Environment extends Terminal {
+  readonly stdin: AsyncIterable<Uint8Array>;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string;
+  readonly signal: AbortSignal;
+}
+
+const COMMANDS: readonly Command[] = [
+  ...serverCommands,
+  mcpCommand,
+  ...contextCommands,
+  ...lockCommands,
+  ...copyCommands,
+];
+
+const COMMON: Readonly<Record<string, OptionHelp>> = {
+  store: {
+    type: "string",
+    value: "URL",
+    help: "a store (sqlite:FILE) or a server (http://...); SHARED_CONTEXT_STORE, else .shared-context/contexts.db",
+  },
+  token: { type: "string", value: "TOKEN", help: "of the server; SHARED_CONTEXT_TOKEN" },
+  as: { type: "string", value: "AGENT", help: "who acts; SHARED_CONTEXT_AGENT" },
+  json: { type: "boolean", help: "JSON on stdout, and errors as JSON on stderr" },
+  help: { type: "boolean", help: "this" },
+};
+
+/** What was typed after the name of the program. `npx shared-context-server` serves, with whatever options. */
+export function commandLineOf([, file = "", ...parameters]: readonly string[]): string[] {
+  const [first = "--"] = parameters;
+  const asksOnly = first === "--help" || first === "--version";
+  const isServer = basename(file) === "shared-context-server" && first.startsWith("--") && !asksOnly;
+  return isServer ? ["serve", ...parameters] : parameters;
+}
+
+export async function main(argv: readonly string[], environment: Environment): Promise<number> {
+  const [name = "", ...parameters] = argv;
+  const early = new Output(environment, beforeDashes(argv).includes("--json"));
+  const command = COMMANDS.find((candidate) => candidate.name === name);
+  if (command === undefined) return withoutCommand(name, early);
+  try {
+    const { output, input } = readInput(command, parameters, environment);
+    if (input === undefined) {
+      output.data(helpOf(command));
+      return EXIT.done;
+    }
+    return await runCommand(command, input, output);
+  } catch (error) {
+    return early.failure(error);
+  }
+}
+
+function beforeDashes(argv: readonly string[]): readonly string[] {
+  const end = argv.indexOf("--");
+  return end < 0 ? argv : argv.slice(0, end);
+}
+
+function withoutCommand(name: string, output: Output): number {
+  if (name === "--version") {
+    output.data(VERSION);
+    return EXIT.done;
+  }
+  if (name === "" || name === "--help" || name === "help") {
+    output.data(OVERVIEW);
+    return name === "" ? EXIT.usage : EXIT.done;
+  }
+  const known = COMMANDS.map((command) => command.name).join(", ");
+  return output.failure(new UsageError(`expected a command (${known}); received ${JSON.stringify(name)}`));
+}
+
+async function runCommand(command: Command, input: Input, output: Output): Promise<number> {
+  let opened: Promise<Connection> | undefined;
+  const connection = (): Promise<Connection> =>
+    (opened ??= connect({ store: input.store, token: tokenOf(input), agentId: input.agentId }));
+  try {
+    return await command.run(input, output, connection);
+  } finally {
+    await (await opened?.catch(() => undefined))?.close();
+  }
+}
+
+function tokenOf(input: Input): string | undefined {
+  return input.text("token") ?? input.env["SHARED_CONTEXT_TOKEN"];
+}
+
+/** No input for `--help`. */
+function readInput(
+  command: Command,
+  parameters: readonly string[],
+  { stdin, env, cwd, signal, ...terminal }: Environment,
+): { output: Output; input: Input | undefined } {
+  const own = beforeDashes(parameters);
+  const { values, positionals } = parsed(command, own);
+  const text = (option: string): string | undefined => {
+    const value = values[option];
+    return typeof value === "string" ? value : undefined;
+  };
+  const flag = (option: string): boolean => values[option] === true;
+  const output = new Output(terminal, flag("json"));
+  if (flag("help")) return { output, input: undefined };
+  const [least, most] = command.takes;
+  if (positionals.length < least || positionals.length > most) {
+    throw new UsageError(`expected ${command.usage}; received ${positionals.length} arguments`);
+  }
+  const input: Input = {
+    positionals,
+    rest: parameters.slice(own.length + 1),
+    text,
+    flag,
+    stdin: async () => {
+      const chunks: Uint8Array[] = [];
+      for await (const chunk of stdin) chunks.push(chunk);
+      return new TextDecoder().decode(await new Blob(chunks as Uint8Array<ArrayBuffer>[]).arrayBuffer());
+    },
+    streams: { stdin, stdout: terminal.stdout },
+    env,
+    cwd,
+    signal,
+    agentId: text("as") ?? env["SHARED_CONTEXT_AGENT"],
+    store: text("store") ?? env["SHARED_CONTEXT_STORE"] ?? (command.name === "token" ? "" : defaultStore(cwd)),
+  };
+  return { output, input };
+}
+
+function parsed(
+  command: Command,
+  args: readonly string[],
+): { values: Readonly<Record<string, string | boolean | undefined>>; positionals: string[] } {
+  const options = Object.fromEntries(
+    Object.entries({ ...COMMON, ...command.options }).map(([name, { type }]) => [name, { type }]),
+  );
+  try {
+    const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true });
+    return { values, positionals };
+  } catch (error) {
+    throw new UsageError(`${(error as Error).message}; see shared-context ${command.name} --help`);
+  }
+}
+
+function helpOf({ usage, help, options = {}, examples }: Command): string {
+  return [
+    `shared-context ${usage}`,
+    "",
+    help,
+    "",
+    ...optionLines({ ...options, ...COMMON }),
+    "",
+    "Examples:",
+    ...examples.map((example) => `  ${example}`),
+  ].join("\n");
+}
+
+function optionLines(options: Readonly<Record<string, OptionHelp>>): string[] {
+  const names = Object.entries(options).map(([name, { value, help }]): [string, string] => [
+    `  --${name}${value === undefined ? "" : ` ${value}`}`,
+    help,
+  ]);
+  const width = Math.max(...names.map(([name]) => name.length));
+  return names.map(([name, help]) => `${name.padEnd(width)}  ${help}`);
+}
+
+const OVERVIEW = [
+  "shared-context COMMAND: state that several agents share, on a store or a server.",
+  "",
+  ...COMMANDS.map(({ name, help }) => `  ${name.padEnd(9)} ${help}`),
+  "",
+  ...optionLines(COMMON),
+  "",
+  "shared-context COMMAND --help has the options and examples of a command.",
+  "Exit codes: 0 done, 1 failed, 2 usage, 3 not found, 4 conflict, 5 locked, 6 timeout, 7 not allowed, 8 unavailable.",
+].join("\n");

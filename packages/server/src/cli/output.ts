@@ -1,0 +1,98 @@
+/** Data on stdout, messages on stderr; with `--json` both are JSON. */
+
+import { styleText } from "node:util";
+import { isContextError } from "shared-context-manager";
+import { type Problem, problemOf } from "../problems.ts";
+import { EXIT, exitCodeOf } from "./exit-codes.ts";
+
+/** What a command writes to: the process, or a test. */
+export interface Terminal {
+  readonly stdout: NodeJS.WritableStream & { readonly isTTY?: boolean };
+  readonly stderr: NodeJS.WritableStream & { readonly isTTY?: boolean };
+}
+
+/** A wrong command line. */
+export class UsageError extends Error {}
+
+/** A refusal of the API. */
+export class Refused extends Error {
+  readonly problem: Problem;
+
+  constructor(problem: Problem) {
+    super(problem.detail);
+    this.problem = problem;
+  }
+}
+
+export class Output {
+  readonly json: boolean;
+  readonly #terminal: Terminal;
+
+  constructor(terminal: Terminal, json: boolean) {
+    this.#terminal = terminal;
+    this.json = json;
+  }
+
+  /** The result: `value` with `--json`, else the text for people. */
+  result(value: unknown, text: () => string): void {
+    const line = this.json ? JSON.stringify(value) : text();
+    if (line !== "") this.#terminal.stdout.write(`${line}\n`);
+  }
+
+  /** A line of data, as it is. */
+  data(line: string): void {
+    this.#terminal.stdout.write(`${line}\n`);
+  }
+
+  /** For people only: left out with `--json`. */
+  note(text: string): void {
+    if (!this.json) this.#terminal.stderr.write(`${text}\n`);
+  }
+
+  bold(text: string): string {
+    return this.#styled("bold", text);
+  }
+
+  dim(text: string): string {
+    return this.#styled("dim", text);
+  }
+
+  /** How far a long command has come; on a terminal only. */
+  progress(done: number, total: number | undefined, what: string): void {
+    const { stderr } = this.#terminal;
+    if (this.json || stderr.isTTY !== true) return;
+    const width = 24;
+    const filled = total === undefined ? 0 : Math.round((done / Math.max(1, total)) * width);
+    const bar = total === undefined ? "" : `[${"#".repeat(filled).padEnd(width, "-")}] `;
+    stderr.write(`\r${bar}${done}${total === undefined ? "" : ` of ${total}`} ${what}${done === total ? "\n" : ""}`);
+  }
+
+  /** Tells what went wrong. @returns the exit code. */
+  failure(error: unknown): number {
+    const { problem, exitCode } = told(error);
+    const { stderr } = this.#terminal;
+    if (this.json) stderr.write(`${JSON.stringify(problem)}\n`);
+    else stderr.write(`${this.#styled("red", problem.code)}: ${problem.detail}\n`);
+    return exitCode;
+  }
+
+  #styled(style: "bold" | "dim" | "red", text: string): string {
+    // On a stream that is no terminal, and with NO_COLOR, it leaves the text as it is.
+    return styleText(style, text, { stream: this.#terminal.stderr });
+  }
+}
+
+interface Told {
+  readonly problem: { readonly code: string; readonly detail: string };
+  readonly exitCode: number;
+}
+
+function told(error: unknown): Told {
+  if (error instanceof Refused) return { problem: error.problem, exitCode: exitCodeOf(error.problem.code) };
+  if (error instanceof UsageError) return { problem: { code: "USAGE", detail: error.message }, exitCode: EXIT.usage };
+  if (isContextError(error)) return { problem: problemOf(error), exitCode: exitCodeOf(error.code) };
+  return {
+    problem: { code: "INTERNAL", detail: error instanceof Error ? error.message : String(error) },
+    exitCode: EXIT.failed,
+  };
+}

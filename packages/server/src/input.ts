@@ -1,0 +1,174 @@
+/** What a request brings, checked: its body, its query, its headers. */
+
+import { ContextError, type JsonValue } from "shared-context-manager";
+import { HttpError } from "./problems.ts";
+import type { Route } from "./route.ts";
+
+/** A value that came as JSON. */
+export type Fields = Readonly<Record<string, JsonValue | undefined>>;
+
+export function invalid(argument: string, path: string, expected: string, received: unknown): ContextError<"INVALID"> {
+  return new ContextError("INVALID", { argument, path, expected, received: briefly(received) });
+}
+
+/** A value in a few words: never much of what was sent. */
+function briefly(value: unknown): string {
+  if (value === undefined || value === null || typeof value === "boolean" || typeof value === "number") {
+    return value === undefined ? "nothing" : String(value);
+  }
+  if (typeof value === "string") return value.length > 60 ? `${value.length} characters` : JSON.stringify(value);
+  return Array.isArray(value) ? "an array" : "an object";
+}
+
+/** Type and subtype, without parameters. */
+export function mediaTypeOf(request: Request): string {
+  return (request.headers.get("content-type") ?? "").replace(/;.*/s, "").trim().toLowerCase();
+}
+
+/** The JSON in the body of a request that has found its route. `undefined` when there is none and none is needed. */
+export async function readJson(
+  request: Request,
+  { body }: Route,
+  maxBodyBytes: number,
+): Promise<JsonValue | undefined> {
+  const text = await readText(request, maxBodyBytes);
+  if (text === "" && body?.optional === true) return undefined;
+  const types = Object.keys(body?.content ?? {});
+  const type = mediaTypeOf(request);
+  if (!types.includes(type)) {
+    throw new HttpError(
+      "UNSUPPORTED_MEDIA_TYPE",
+      `the body: expected the header Content-Type ${types.join(" or ")}; received ${type === "" ? "none" : type}`,
+      { expected: types },
+      { "accept-post": types.join(", "), "accept-patch": types.join(", ") },
+    );
+  }
+  try {
+    return JSON.parse(text) as JsonValue;
+  } catch (error) {
+    throw invalid("body", "", `JSON (${(error as Error).message})`, text);
+  }
+}
+
+async function readText(request: Request, maxBodyBytes: number): Promise<string> {
+  if (Number(request.headers.get("content-length") ?? 0) > maxBodyBytes) throw tooLarge(maxBodyBytes);
+  if (request.body === null) return "";
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of request.body as unknown as AsyncIterable<Uint8Array>) {
+    bytes += chunk.byteLength;
+    if (bytes > maxBodyBytes) throw tooLarge(maxBodyBytes);
+    chunks.push(chunk);
+  }
+  try {
+    return UTF8.decode(joined(chunks, bytes));
+  } catch {
+    throw invalid("body", "", "UTF-8", `${bytes} bytes that are not`);
+  }
+}
+
+const UTF8 = new TextDecoder("utf-8", { fatal: true });
+
+function joined(chunks: readonly Uint8Array[], bytes: number): Uint8Array {
+  const [first] = chunks;
+  if (first !== undefined && chunks.length === 1) return first;
+  const whole = new Uint8Array(bytes);
+  let at = 0;
+  for (const chunk of chunks) {
+    whole.set(chunk, at);
+    at += chunk.byteLength;
+  }
+  return whole;
+}
+
+function tooLarge(maxBodyBytes: number): HttpError {
+  return new HttpError(
+    "BODY_TOO_LARGE",
+    `the body: at most ${maxBodyBytes} bytes are read; split the data over several contexts, or start the server with a larger --max-body`,
+    { max_body_bytes: maxBodyBytes },
+    { connection: "close" },
+  );
+}
+
+/** @param known - the fields that there may be: any other is a mistake worth hearing of. */
+export function readFields(body: JsonValue | undefined, known: readonly string[], path = ""): Fields {
+  if (body === undefined) return {};
+  if (typeof body !== "object" || body === null || Array.isArray(body)) {
+    throw invalid("body", path, `an object with ${known.join(", ")}`, body);
+  }
+  for (const key of Object.keys(body)) {
+    if (!known.includes(key)) throw invalid("body", `${path}/${key}`, `one of ${known.join(", ")}`, key);
+  }
+  return body as Fields;
+}
+
+export function readString(fields: Fields, key: string, path = ""): string {
+  const value = fields[key];
+  if (typeof value !== "string") throw invalid("body", `${path}/${key}`, "a string", value);
+  return value;
+}
+
+export function readObject(fields: Fields, key: string, path = ""): Record<string, JsonValue> {
+  const value = fields[key];
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw invalid("body", `${path}/${key}`, "an object", value);
+  }
+  return value as Record<string, JsonValue>;
+}
+
+/** A number of milliseconds in a body; `null` is none. */
+export function readMs(fields: Fields, key: string, least: number, byDefault: number): number {
+  const value = fields[key];
+  if (value === undefined) return byDefault;
+  if (typeof value !== "number" || !(value >= least && value <= MOST_MS)) {
+    throw invalid("body", `/${key}`, `a number of milliseconds from ${least} to ${MOST_MS}`, value);
+  }
+  return value;
+}
+
+const MOST_MS = 7 * 24 * 3600 * 1000;
+
+/** Refuses what the route does not know, so that a misspelt parameter is not passed over. */
+export function checkQuery(url: URL, route: Route): void {
+  if (url.search === "") return;
+  const known = (route.parameters ?? []).filter((parameter) => parameter.in === "query").map(({ name }) => name);
+  if (route.path.includes("{id}")) known.push("context_id");
+  const seen = new Set<string>();
+  for (const name of url.searchParams.keys()) {
+    if (!known.includes(name)) {
+      const expected = known.length === 0 ? "no parameters" : `one of ${known.join(", ")}`;
+      throw invalid("query", `/${name}`, expected, name);
+    }
+    if (seen.has(name)) throw invalid("query", `/${name}`, "it once", "it several times");
+    seen.add(name);
+  }
+}
+
+export function queryNumber(url: URL, name: string, least: number, most: number): number | undefined {
+  const text = url.searchParams.get(name);
+  if (text === null) return undefined;
+  const value = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
+  if (value >= least && value <= most) return value;
+  throw invalid("query", `/${name}`, `a whole number from ${least} to ${most}`, text);
+}
+
+export function queryFlag(url: URL, name: string): boolean {
+  const text = url.searchParams.get(name);
+  if (text === null || text === "false") return false;
+  if (text === "true" || text === "") return true;
+  throw invalid("query", `/${name}`, "true or false", text);
+}
+
+/** What a write says about itself: `?note=`. */
+export function noteOf(url: URL): { note?: string } {
+  const note = url.searchParams.get("note");
+  return note === null ? {} : { note };
+}
+
+/** The fencing token that a write bears. */
+export function readLockToken(headers: Headers): number | undefined {
+  const text = headers.get("lock-token");
+  if (text === null) return undefined;
+  if (/^[1-9]\d{0,15}$/.test(text)) return Number(text);
+  throw invalid("lock-token", "", "the token that taking the lock has given, a whole number", text);
+}

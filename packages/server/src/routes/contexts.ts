@@ -1,0 +1,231 @@
+/** Contexts: list, create, read, replace, patch, delete; and several at once. */
+
+import {
+  ContextError,
+  type MergePatch,
+  type PatchOperation,
+  type JsonObject,
+  type SharedContext,
+} from "shared-context-manager";
+import { bytesOf, contextFields, summaryFields } from "../bodies.ts";
+import { etagOf, isAt, readMatch, requireMatch } from "../etags.ts";
+import {
+  invalid,
+  mediaTypeOf,
+  noteOf,
+  queryFlag,
+  queryNumber,
+  readFields,
+  readLockToken,
+  readObject,
+  readString,
+} from "../input.ts";
+import type { Call, Route } from "../route.ts";
+import { runTransaction } from "../transactions.ts";
+import { guarded } from "../writes.ts";
+import {
+  CONTEXT,
+  contextAnswer,
+  IF_MATCH,
+  IF_NONE_MATCH,
+  JSON_TYPE,
+  jsonAnswer,
+  LOCK_TOKEN,
+  MEDIA_TYPE,
+  MERGE_PATCH_TYPE,
+  NOT_FOUND,
+  NOTE,
+  OPERATIONS_TYPE,
+  pathOf,
+  TOO_LARGE,
+  WRITE_ANSWERS,
+  writeAnswer,
+} from "./parts.ts";
+
+const EXISTS = { description: "EXISTS: there is a context with this id." };
+const LIMIT = { description: "LIMIT: there are as many contexts as the server allows." };
+const CREATED = { ...CONTEXT, description: "Created, at version 1.", headers: ["etag", "location"] };
+
+export const contextRoutes: readonly Route[] = [
+  {
+    method: "GET",
+    path: "/v1/contexts",
+    operationId: "listContexts",
+    summary: "The contexts, in the order of their creation, page by page.",
+    right: "read",
+    parameters: [
+      { in: "query", name: "prefix", description: "Only ids that begin so.", schema: { type: "string" } },
+      { in: "query", name: "limit", description: "How many: 100 by default.", schema: { type: "integer", minimum: 1 } },
+      {
+        in: "query",
+        name: "after",
+        description: "The `next` of the page before. What it leads to may be empty.",
+        schema: { type: "string" },
+      },
+      { in: "query", name: "data", description: "With their data.", schema: { type: "boolean" } },
+    ],
+    answers: {
+      200: { description: "A page.", content: { [JSON_TYPE]: "Page" }, headers: ["link"] },
+    },
+    handle: list,
+  },
+  {
+    method: "POST",
+    path: "/v1/contexts",
+    operationId: "createContext",
+    summary: "Creates a context at version 1.",
+    right: "write",
+    parameters: [NOTE],
+    body: { content: { [JSON_TYPE]: "NewContext" } },
+    answers: { 201: CREATED, 409: EXISTS, 413: TOO_LARGE, 415: MEDIA_TYPE, 507: LIMIT },
+    handle: async (call) => {
+      const fields = readFields(call.body, ["context_id", "data"]);
+      const contextId = readString(fields, "context_id");
+      return created(await call.agent().create(contextId, readObject(fields, "data"), noteOf(call.url)));
+    },
+  },
+  {
+    method: "GET",
+    path: "/v1/contexts/{id}",
+    operationId: "getContext",
+    summary: "The context as it is. A lock does not block reading.",
+    right: "read",
+    parameters: [IF_NONE_MATCH],
+    answers: {
+      200: CONTEXT,
+      304: { description: "It is as If-None-Match says: the data has not changed.", headers: ["etag"] },
+      404: NOT_FOUND,
+    },
+    handle: get,
+  },
+  {
+    method: "PUT",
+    path: "/v1/contexts/{id}",
+    operationId: "updateContext",
+    summary: "Replaces the data; with `If-None-Match: *` creates the context instead.",
+    right: "write",
+    parameters: [{ ...IF_MATCH, required: false }, IF_NONE_MATCH, LOCK_TOKEN, NOTE],
+    body: { content: { [JSON_TYPE]: "Data" } },
+    answers: { 200: CONTEXT, 201: CREATED, ...WRITE_ANSWERS, 409: EXISTS, 415: MEDIA_TYPE, 507: LIMIT },
+    handle: put,
+  },
+  {
+    method: "PATCH",
+    path: "/v1/contexts/{id}",
+    operationId: "patchContext",
+    summary: "Changes only the paths that are named, and merges with what others have changed elsewhere.",
+    right: "write",
+    parameters: [IF_MATCH, LOCK_TOKEN, NOTE],
+    body: { content: { [MERGE_PATCH_TYPE]: "MergePatch", [OPERATIONS_TYPE]: "Operations" } },
+    answers: { 200: CONTEXT, ...WRITE_ANSWERS, 415: MEDIA_TYPE },
+    handle: patch,
+  },
+  {
+    method: "DELETE",
+    path: "/v1/contexts/{id}",
+    operationId: "deleteContext",
+    summary: "Deletes the context, unless another agent has locked it.",
+    right: "write",
+    parameters: [IF_MATCH, LOCK_TOKEN, NOTE],
+    answers: { 204: { description: "Deleted." }, ...WRITE_ANSWERS },
+    handle: remove,
+  },
+  {
+    method: "POST",
+    path: "/v1/transactions",
+    operationId: "transact",
+    summary: "Several steps on several contexts under one revision, or none of them.",
+    right: "write",
+    body: { content: { [JSON_TYPE]: "Transaction" } },
+    answers: {
+      200: { description: "What each step has left.", content: { [JSON_TYPE]: "Results" } },
+      ...WRITE_ANSWERS,
+      409: EXISTS,
+      415: MEDIA_TYPE,
+      507: LIMIT,
+    },
+    handle: async (call) => jsonAnswer({ results: await runTransaction(call) }),
+  },
+];
+
+const PAGE = 100;
+
+async function list({ manager, url, services }: Call): Promise<Response> {
+  const prefix = url.searchParams.get("prefix") ?? "";
+  const limit = queryNumber(url, "limit", 1, services.limits.maxPage) ?? PAGE;
+  // Every engine of ours has a number for a cursor; what is none is not for a storage to stumble over.
+  const after = queryNumber(url, "after", 0, Number.MAX_SAFE_INTEGER);
+  const fields = queryFlag(url, "data") ? contextFields : summaryWithSize;
+  const page = await manager.page({ prefix, limit, ...(after !== undefined && { after: String(after) }) });
+  const { contexts, next = null } = page;
+  const headers: Record<string, string> = {};
+  if (next !== null) {
+    const link = new URLSearchParams(url.searchParams);
+    link.set("after", next);
+    headers["link"] = `</v1/contexts?${link.toString()}>; rel="next"`;
+  }
+  return jsonAnswer({ contexts: contexts.map(fields), next }, 200, headers);
+}
+
+function summaryWithSize(context: SharedContext): object {
+  return { ...summaryFields(context), bytes: bytesOf(context.data) };
+}
+
+function created(context: SharedContext): Response {
+  return contextAnswer(context, 201, { location: pathOf(context.contextId) });
+}
+
+async function get({ manager, contextId, request }: Call): Promise<Response> {
+  const match = readMatch(request.headers, "if-none-match");
+  const context = await manager.get(contextId);
+  if (context === undefined) throw new ContextError("NOT_FOUND", { contextId });
+  if (match === undefined || (match !== "any" && !match.some((tag) => isAt(context, tag)))) {
+    return contextAnswer(context);
+  }
+  return new Response(null, { status: 304, headers: { etag: etagOf(context), "cache-control": "no-cache" } });
+}
+
+async function put(call: Call): Promise<Response> {
+  const { headers } = call.request;
+  const { contextId } = call;
+  const note = noteOf(call.url);
+  const data = dataOf(call);
+  const unless = readMatch(headers, "if-none-match");
+  if (unless !== undefined) {
+    if (unless !== "any") throw invalid("if-none-match", "", "*, to create what is not there", "an ETag");
+    return created(await call.agent().create(contextId, data, note));
+  }
+  const guard = { match: requireMatch(headers), token: readLockToken(headers) };
+  return writeAnswer(call, guard, (writer, expected) => writer.update(contextId, data, expected, note));
+}
+
+function dataOf({ body }: Call): JsonObject {
+  if (typeof body !== "object" || body === null || Array.isArray(body)) {
+    throw invalid("data", "", "an object, which replaces the data", body);
+  }
+  return body as JsonObject;
+}
+
+async function patch(call: Call): Promise<Response> {
+  const { headers } = call.request;
+  const { contextId, body } = call;
+  const isOperations = mediaTypeOf(call.request) === OPERATIONS_TYPE;
+  if (isOperations !== Array.isArray(body)) {
+    const expected = isOperations ? "a list of operations" : `an object, or operations as ${OPERATIONS_TYPE}`;
+    throw invalid("patch", "", expected, body);
+  }
+  const given = body as unknown as MergePatch<JsonObject> | readonly PatchOperation[];
+  const guard = { match: requireMatch(headers), token: readLockToken(headers) };
+  return writeAnswer(call, guard, (writer, expected) => writer.patch(contextId, given, expected, noteOf(call.url)));
+}
+
+async function remove(call: Call): Promise<Response> {
+  const { headers } = call.request;
+  const { contextId } = call;
+  const guard = { match: requireMatch(headers), token: readLockToken(headers) };
+  const existed = await guarded(call, guard, (writer, expected) =>
+    writer.delete(contextId, expected, noteOf(call.url)),
+  );
+  if (!existed) throw new ContextError("NOT_FOUND", { contextId });
+  return new Response(null, { status: 204 });
+}

@@ -1,0 +1,81 @@
+/** The past of a context: its versions, who wrote what, and back to one of them. */
+
+import { ContextError } from "shared-context-manager";
+import { blameFields, contextFields } from "../bodies.ts";
+import { requireMatch } from "../etags.ts";
+import { noteOf, readFields, readLockToken, readString } from "../input.ts";
+import type { Call, Route } from "../route.ts";
+import {
+  CONTEXT,
+  contextAnswer,
+  IF_MATCH,
+  JSON_TYPE,
+  jsonAnswer,
+  LOCK_TOKEN,
+  MEDIA_TYPE,
+  NOT_FOUND,
+  NOTE,
+  WRITE_ANSWERS,
+  writeAnswer,
+} from "./parts.ts";
+
+export const historyRoutes: readonly Route[] = [
+  {
+    method: "GET",
+    path: "/v1/contexts/{id}/history",
+    operationId: "getHistory",
+    summary: "The versions that are kept, the oldest first and the present one last.",
+    right: "read",
+    answers: { 200: { description: "The versions.", content: { [JSON_TYPE]: "History" } }, 404: NOT_FOUND },
+    handle: async ({ manager, contextId }) => {
+      const versions = await manager.history(contextId);
+      if (versions.length === 0) throw new ContextError("NOT_FOUND", { contextId });
+      return jsonAnswer({ versions: versions.map(contextFields) });
+    },
+  },
+  {
+    method: "GET",
+    path: "/v1/contexts/{id}/blame",
+    operationId: "getBlame",
+    summary: "Who wrote each value that is there now, in which version, and why.",
+    right: "read",
+    answers: { 200: { description: "A line for each path.", content: { [JSON_TYPE]: "Blame" } }, 404: NOT_FOUND },
+    handle: async ({ manager, contextId }) => {
+      const lines = await manager.blame(contextId);
+      if (lines.length === 0) throw new ContextError("NOT_FOUND", { contextId });
+      return jsonAnswer({ lines: lines.map(blameFields) });
+    },
+  },
+  {
+    method: "POST",
+    path: "/v1/contexts/{id}/restore",
+    operationId: "restoreVersion",
+    summary: "Writes the data of an earlier version as a new version.",
+    right: "write",
+    parameters: [IF_MATCH, LOCK_TOKEN, NOTE],
+    body: { content: { [JSON_TYPE]: "Restoration" } },
+    answers: {
+      200: CONTEXT,
+      ...WRITE_ANSWERS,
+      404: { description: "NOT_FOUND: there is no such context, or the version is not kept." },
+      415: MEDIA_TYPE,
+    },
+    handle: restore,
+  },
+];
+
+async function restore(call: Call): Promise<Response> {
+  const { contextId, manager } = call;
+  const version = readString(readFields(call.body, ["version"]), "version");
+  const guard = { match: requireMatch(call.request.headers), token: readLockToken(call.request.headers) };
+  const note = noteOf(call.url);
+  if (guard.match === "any" && guard.token === undefined) {
+    return contextAnswer(await call.agent().restore(contextId, version, note));
+  }
+  const old = (await manager.history(contextId)).find((snapshot) => snapshot.version === version);
+  if (old !== undefined) {
+    return writeAnswer(call, guard, (writer, expected) => writer.update(contextId, old.data, expected, note));
+  }
+  if ((await manager.get(contextId)) === undefined) throw new ContextError("NOT_FOUND", { contextId });
+  throw new ContextError("NOT_FOUND", { contextId, version });
+}

@@ -1,0 +1,16 @@
+/** What the routes of one handler share beside the manager. */
+
+import type { Limits } from "./limits.ts";
+import type { Metrics } from "./metrics.ts";
+import type { Sessions } from "./sessions.ts";
+
+export interface Services {
+  readonly limits: Limits;
+  readonly metrics: Metrics;
+  readonly sessions: Sessions;
+  /** Aborts when the handler closes: what waits and watches ends then. */
+  readonly closing: AbortSignal;
+  readonly heartbeatMs: number;
+  /** `/openapi.json`, written once. */
+  readonly openApi: string;
+}

@@ -1,0 +1,160 @@
+/** What the command line shows of what is there, and of what goes wrong on the way. */
+
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { type AsyncSharedContextManager, openManager, type OpenOptions } from "shared-context-manager";
+import { serve } from "shared-context-server";
+import { describe, expect, it } from "vitest";
+import { nodeCheck } from "../src/cli/doctor.ts";
+import { commandLineOf } from "../src/cli/main.ts";
+import { folder, newStore, run } from "./command-line.ts";
+import { hasSqlite } from "./runtime.ts";
+
+/** A server on a store in memory. */
+async function withServer(
+  run_: (url: string, manager: AsyncSharedContextManager) => Promise<void>,
+  options: OpenOptions = {},
+) {
+  await using manager = await openManager("memory:", options);
+  await using server = await serve({ manager, port: 0, graceMs: 100 });
+  await run_(server.url, manager);
+}
+
+describe("what was typed", () => {
+  it.each([
+    ["/bin/shared-context", ["ls"], ["ls"]],
+    ["/bin/shared-context", [], []],
+    ["/bin/shared-context-server", [], ["serve"]],
+    ["/bin/shared-context-server", ["--port", "0"], ["serve", "--port", "0"]],
+    ["/bin/shared-context-server", ["mcp"], ["mcp"]],
+    ["/bin/shared-context-server", ["--help"], ["--help"]],
+    ["/bin/shared-context-server", ["--version"], ["--version"]],
+  ])("as %s %j is %j", (program, typed, command) => {
+    expect(commandLineOf(["/bin/node", program, ...typed])).toEqual(command);
+  });
+});
+
+describe("contexts", () => {
+  it("of an id that a path cannot carry, which nobody has signed and somebody has locked", async () => {
+    await withServer(async (url, manager) => {
+      await manager.create("..", { step: 1 });
+      await manager.lock("..", "ann");
+      const shown = await run(url, ["get", ".."]);
+      expect(shown.stderr.trim()).toBe("read .. at 1.1, locked by ann");
+      expect((await run(url, ["ls"])).stdout).toMatch(/^\.\.\t1\.1\t\d+ B {2}locked by ann\n$/);
+      expect((await run(url, ["history", ".."])).stdout).toContain('\t-\t\t{"step":1}');
+      expect((await run(url, ["blame", ".."])).stdout).toBe("/step\t1\t-\t\n");
+    });
+  });
+
+  it("that are written as JSON of another kind are refused as what they are", async () => {
+    await withServer(async (url, manager) => {
+      await manager.create("plan", {});
+      const refused = await run(url, ["update", "plan", '"text"', "--expected", "any"]);
+      expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining('received "text"') });
+    });
+  });
+});
+
+describe("many contexts", () => {
+  it("are exported to a file, and a terminal shows how far it has come", async () => {
+    await withServer(async (url, manager) => {
+      for (let index = 0; index < 120; index++) await manager.create(`c${index}`, { text: "x".repeat(2_000) });
+      const file = join(folder, "many.jsonl");
+      const exported = await run(url, ["export", file], { isTTY: true });
+      expect(exported.stderr).toMatch(/\r100 exported.*120 exported/s);
+      expect(readFileSync(file, "utf8").trim().split("\n")).toHaveLength(120);
+    });
+  });
+
+  it("stop being imported at one that cannot be", async () => {
+    await withServer(async (url) => {
+      const stdin = ["a", "\0", "b"].map((id) => JSON.stringify({ context_id: id, data: {} })).join("\n");
+      expect(await run(url, ["import"], { stdin })).toMatchObject({ code: 1, stderr: expect.stringContaining("NUL") });
+      expect((await run(url, ["ls"])).stdout).toMatch(/^a\t.*\n$/);
+    });
+  });
+});
+
+describe("watch", () => {
+  it("shows deletions, and what nobody has signed, and ends when it is stopped", async () => {
+    await withServer(async (url, manager) => {
+      const stop = new AbortController();
+      const onData = (text: string): void => {
+        if (text.includes("cleared")) stop.abort();
+      };
+      const watching = run(url, ["watch"], { signal: stop.signal, onData });
+      await expect.poll(async () => (await manager.stats()).watchers).toBe(1);
+      await manager.create("plan", {});
+      await manager.delete("plan");
+      await manager.create("other", {});
+      await manager.clear();
+      const { code, stdout } = await watching;
+      expect([code, stdout.split("\n").map((line) => line.split("\t").slice(1).join(" "))]).toEqual([
+        0,
+        ["created plan version 1 - ", "deleted plan - ", "created other version 1 - ", "cleared * - ", ""],
+      ]);
+    });
+  });
+
+  it("says when what it is to go on after is kept no longer", async () => {
+    await withServer(
+      async (url, manager) => {
+        for (let step = 0; step < 2_200; step++) await manager.create(`c${step}`, {});
+        const missed = await run(url, ["watch", "--after", "1", "--json"]);
+        expect(JSON.parse(missed.stderr)).toMatchObject({ code: "COMPACTED" });
+      },
+      { changeLogLimit: 1 },
+    );
+  });
+});
+
+describe("wait", () => {
+  it("ends when it is stopped", async () => {
+    await withServer(async (url, manager) => {
+      const stop = new AbortController();
+      const waiting = run(url, ["wait", "none"], { signal: stop.signal });
+      await expect.poll(async () => (await manager.stats()).watchers).toBe(1);
+      stop.abort(new Error("stopped by SIGINT"));
+      expect(await waiting).toMatchObject({ code: 1, stderr: expect.stringContaining("stopped by SIGINT") });
+    });
+  });
+});
+
+describe("doctor", () => {
+  it("knows which Node is new enough", () => {
+    expect(nodeCheck("22.13.0")).toMatchObject({ level: "ok", detail: "v22.13.0" });
+    expect(nodeCheck("24.0.0").level).toBe("ok");
+    expect(nodeCheck("22.12.0")).toMatchObject({ level: "bad", detail: expect.stringContaining("expected 22.13") });
+    expect(nodeCheck("20.19.0").level).toBe("bad");
+  });
+
+  it("tells locks that are held from those that are stuck", async () => {
+    await withServer(async (url, manager) => {
+      for (const id of ["fresh", "lasting", "lapsed"]) await manager.create(id, {});
+      await manager.lock("fresh", "ann");
+      await manager.lock("lasting", "ann", { ttlMs: 60_000 });
+      expect((await run(url, ["doctor"])).stdout).toContain("ok   locks: 2 held, none stuck");
+      await manager.lock("lapsed", "bob", { ttlMs: 1 });
+      await new Promise((resolve) => {
+        setTimeout(resolve, 5);
+      });
+      expect((await run(url, ["doctor"])).stdout).toContain('warn lock on "lapsed": bob let it lapse at');
+    });
+  });
+});
+
+describe.runIf(hasSqlite)("the tokens file of the folder", () => {
+  it("is used by serve without being named, which then shows no token", async () => {
+    const cwd = mkdtempSync(join(folder, "tokens-"));
+    expect((await run("", ["token", "add", "ci"], { cwd })).code).toBe(0);
+    expect((await run("", ["token", "ls"], { cwd })).stdout).toBe("ci\twrite\tany agent\n");
+    const stop = new AbortController();
+    const onData = (): void => stop.abort();
+    const told = await run(newStore(), ["serve", "--port", "0"], { cwd, signal: stop.signal, onData });
+    expect(told.stdout).toContain("token  one of the tokens file");
+    expect(told.stderr).toContain('"Authorization": "Bearer TOKEN"');
+    writeFileSync(join(cwd, ".shared-context", "tokens.json"), "{}");
+    expect((await run("", ["token", "ls"], { cwd })).stderr).toContain("expected a list of tokens");
+  });
+});

@@ -1,0 +1,101 @@
+/** Transactions of a client: planned there, checked and committed by the server. */
+
+import type { AsyncSharedContextManager } from "shared-context-manager";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { follow, refusalOf } from "../../manager/test/support.ts";
+import { served, type Served } from "./client-support.ts";
+
+let site: Served;
+let manager: AsyncSharedContextManager;
+/** Another client, as in another process. */
+let other: AsyncSharedContextManager;
+
+beforeEach(async () => {
+  site = await served("memory:", {}, { historyLimit: 8 });
+  manager = await site.client();
+  other = await site.client();
+});
+
+afterEach(() => site.close());
+
+describe("transact", () => {
+  beforeEach(async () => {
+    for (const id of ["x", "y"]) await manager.create(id, { credits: 100 });
+  });
+
+  it("commits all of it under one revision, or nothing", async () => {
+    const bank = manager.agent("bank");
+    await bank.transact(async (tx) => {
+      await tx.patch("x", [{ op: "increment", path: "/credits", value: -30 }], undefined, { note: "pay" });
+      await tx.patch("y", [{ op: "increment", path: "/credits", value: 30 }]);
+      await tx.create("receipt", { credits: 30 });
+      await tx.update("receipt", { credits: 31 });
+    });
+    const [x, y, receipt] = await Promise.all(["x", "y", "receipt"].map((id) => manager.get(id)));
+    expect([x?.data, y?.data, receipt?.data]).toEqual([{ credits: 70 }, { credits: 130 }, { credits: 31 }]);
+    expect(new Set([x?.revision, y?.revision, receipt?.revision]).size).toBe(1);
+    expect([x?.note, x?.updatedBy, receipt?.version]).toEqual(["pay", "bank", "2"]);
+    const failure = bank.transact(async (tx) => {
+      await tx.delete("x");
+      await tx.create("x", { credits: 0 });
+      await tx.create("y", {});
+    });
+    await refusalOf("EXISTS", failure);
+    expect((await manager.get("x"))?.data).toEqual({ credits: 70 });
+  });
+
+  it("runs again when what it has read has changed, or what was not there is", async () => {
+    let runs = 0;
+    await manager.agent("bank").transact(async (tx) => {
+      runs += 1;
+      const credits = (await tx.get("x"))?.data["credits"];
+      const isThere = (await tx.get("z")) !== undefined;
+      if (runs === 1) await other.agent("bob").patch("x", { credits: 5 });
+      if (runs === 2) await other.create("z", {});
+      await tx.update("y", { copy: credits, isThere });
+    });
+    expect([runs, (await manager.get("y"))?.data]).toEqual([3, { copy: 5, isThere: true }]);
+  });
+
+  it("that only reads is run again until all of it was so at one moment", async () => {
+    let runs = 0;
+    const seen = await manager.agent("bank").transact(async (tx) => {
+      runs += 1;
+      const x = (await tx.get("x"))?.data["credits"];
+      if (runs === 1) for (const id of ["x", "y"]) await other.agent("bob").patch(id, { credits: 50 });
+      return [x, (await tx.get("y"))?.data["credits"]];
+    });
+    expect([runs, seen]).toEqual([2, [50, 50]]);
+  });
+
+  it("checks that nothing is there without leaving a trace", async () => {
+    const watching = follow(manager.watch({ prefix: "z" }));
+    await manager.agent("bank").transact(async (tx) => {
+      if ((await tx.get("z")) === undefined) await tx.patch("x", { credits: 1 });
+    });
+    expect([await manager.get("z"), (await manager.get("x"))?.data]).toEqual([undefined, { credits: 1 }]);
+    expect(watching.told).toEqual([]);
+  });
+
+  it("respects the locks of others, and writes by the token of a lease", async () => {
+    const lease = await manager.agent("ann").acquire("x");
+    const bank = other.agent("bank");
+    await refusalOf(
+      "LOCKED",
+      bank.transact((tx) => tx.patch("x", { credits: 0 })),
+    );
+    await lease.transact(async (tx) => {
+      await tx.patch("x", { credits: 0 });
+      await tx.patch("y", { credits: 0 });
+    });
+    await lease.transact((tx) => tx.delete("x"));
+    expect([await manager.get("x"), lease.expiresAt]).toEqual([undefined, null]);
+  });
+
+  it("merges with what was read before, also when the server keeps that version no more", async () => {
+    const base = await manager.get("x");
+    for (let turns = 1; turns <= 12; turns++) await other.agent("bob").patch("x", { turns });
+    await manager.agent("bank").transact((tx) => tx.patch("x", { credits: 1 }, base));
+    expect((await manager.get("x"))?.data).toEqual({ credits: 1, turns: 12 });
+  });
+});

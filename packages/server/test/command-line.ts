@@ -1,0 +1,68 @@
+/** The command line, run in this process or as one of its own. */
+
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Writable } from "node:stream";
+import { afterAll } from "vitest";
+import { main } from "../src/cli/main.ts";
+
+export const folder = mkdtempSync(join(tmpdir(), "shared-context-"));
+afterAll(() => {
+  rmSync(folder, { recursive: true, force: true });
+});
+
+export interface Outcome {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface Given {
+  readonly stdin?: string;
+  /** Standard input does not end with that. */
+  readonly open?: boolean;
+  readonly env?: Record<string, string>;
+  readonly signal?: AbortSignal;
+  readonly cwd?: string;
+  /** Hears of what is written to stdout, as it comes. */
+  readonly onData?: (text: string) => void;
+  readonly isTTY?: boolean;
+}
+
+function writable(onData: (text: string) => void, isTTY: boolean): { stream: Writable; text(): string } {
+  let text = "";
+  const stream = new Writable({
+    write(chunk, _encoding, done) {
+      text += String(chunk);
+      onData(text);
+      done();
+    },
+  });
+  return { stream: Object.assign(stream, { isTTY }), text: () => text };
+}
+
+let stores = 0;
+export function newStore(): string {
+  return `sqlite:${join(folder, `${stores++}.db`)}`;
+}
+
+/** The command line in this process. */
+export async function run(store: string, args: string[], given: Given = {}): Promise<Outcome> {
+  const { stdin = "", open = false, env = {}, signal, cwd = folder } = given;
+  const { onData = () => undefined, isTTY = false } = given;
+  const [stdout, stderr] = [writable(onData, isTTY), writable(() => undefined, isTTY)];
+  const code = await main(args, {
+    stdin: (async function* () {
+      yield await Promise.resolve(new TextEncoder().encode(stdin));
+      if (open) await once(new EventTarget(), "never");
+    })(),
+    stdout: stdout.stream,
+    stderr: stderr.stream,
+    env: store === "" ? env : { SHARED_CONTEXT_STORE: store, ...env },
+    cwd,
+    signal: signal ?? new AbortController().signal,
+  });
+  return { code, stdout: stdout.text(), stderr: stderr.text() };
+}
