@@ -64,7 +64,7 @@ export class Agent<Data extends object = JsonObject> {
   /**
    * Creates a context at version `"1"`.
    *
-   * @throws {@link ContextError} INVALID, EXISTS, CLOSED.
+   * @throws {@link ContextError} INVALID, EXISTS, TOO_LARGE, LIMIT, CLOSED.
    * @example
    * ```ts
    * planner.create("plan", { step: 1 }, { note: "first draft" });
@@ -79,7 +79,7 @@ export class Agent<Data extends object = JsonObject> {
    * Replaces the data of a context, if nobody has changed it since this agent read it. A lock of its own does
    * not stop it; a lock of another agent that has lapsed is taken away.
    *
-   * @throws {@link ContextError} INVALID, NOT_FOUND, LOCKED, CONFLICT, CLOSED.
+   * @throws {@link ContextError} INVALID, NOT_FOUND, LOCKED, CONFLICT, TOO_LARGE, CLOSED.
    * @example
    * ```ts
    * planner.update("plan", { ...context.data, step: 2 }, context, { note: "reviewed" });
@@ -150,7 +150,7 @@ export class Agent<Data extends object = JsonObject> {
    *
    * @param change - gets the snapshot and returns the whole new data. It may run several times.
    * @returns the new snapshot; a promise of it when `change` returns a promise.
-   * @throws {@link ContextError} INVALID, NOT_FOUND, LOCKED, CLOSED, and the last CONFLICT after `attempts` runs; what
+   * @throws {@link ContextError} INVALID, NOT_FOUND, LOCKED, TOO_LARGE, CLOSED, and the last CONFLICT after `attempts` runs; what
    *   `change` throws; or the reason of the signal. What is wrong before the first run is thrown at once, also
    *   when `change` is asynchronous.
    * @example
@@ -295,9 +295,7 @@ export class Agent<Data extends object = JsonObject> {
    * @throws what `acquire` and `run` throw; and LEASE_LOST when `run` ended well but the lease was lost meanwhile.
    * @example
    * ```ts
-   * await planner.withLock("plan", async (lease) => {
-   *   lease.update("plan", await think(manager.get("plan")), manager.get("plan"));
-   * });
+   * await planner.withLock("plan", (lease) => lease.modify("plan", async ({ data }) => think(data)));
    * ```
    */
   async withLock<Result>(

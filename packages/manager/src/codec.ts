@@ -22,7 +22,13 @@ export function entryFrom(contextId: string, stored: unknown): Entry {
   const { version, data, lock, createdAtMs, updatedAtMs, updatedBy, note, revision, incarnation, chains } = stored;
   const copied = isPlainObject(data) ? copyDeep(data) : undefined;
   if (copied === undefined) throw corrupt(contextId, "its data is no plain object of JSON values");
-  if (typeof version !== "string") throw corrupt(contextId, "its version is no string");
+  if (typeof version !== "string" || !/^[1-9]\d{0,15}$/.test(version)) {
+    throw corrupt(contextId, "its version is no decimal string from 1 up");
+  }
+  for (const [name, value] of Object.entries({ updatedBy, note })) {
+    if (value != null && typeof value !== "string") throw corrupt(contextId, `its ${name} is no string`);
+  }
+  if (lock != null && !isLock(lock)) throw corrupt(contextId, "its lock is none");
   for (const [name, value] of Object.entries({ createdAtMs, updatedAtMs, revision, incarnation })) {
     if (typeof value !== "number") throw corrupt(contextId, `its ${name} is no number`);
   }
@@ -31,7 +37,7 @@ export function entryFrom(contextId: string, stored: unknown): Entry {
     version,
     data: copied,
     exposed: false,
-    lock: (lock ?? null) as Lock | null,
+    lock: lock ?? null,
     createdAtMs: createdAtMs as number,
     updatedAtMs: updatedAtMs as number,
     updatedBy: (updatedBy ?? null) as string | null,
@@ -40,6 +46,15 @@ export function entryFrom(contextId: string, stored: unknown): Entry {
     incarnation: incarnation as number,
     chains: Array.isArray(chains) ? new Map(chains as [string, never][]) : undefined,
   };
+}
+
+function isLock(lock: unknown): lock is Lock {
+  if (!isPlainObject(lock)) return false;
+  const { owner, token, sinceMs, expiresAtMs, deadlineMs } = lock;
+  const isTime = (value: unknown): boolean => value === null || typeof value === "number";
+  return (
+    typeof owner === "string" && [token, sinceMs].every(Number.isFinite) && [expiresAtMs, deadlineMs].every(isTime)
+  );
 }
 
 function parse(contextId: string, text: string): unknown {

@@ -4,7 +4,9 @@
  */
 
 import type { ChangeKind } from "./changes.ts";
+import { describe } from "./data.ts";
 import type { Entry, Lock, Time } from "./entry.ts";
+import { invalid } from "./errors.ts";
 
 /**
  * What one transaction does to one context.
@@ -127,6 +129,13 @@ export interface EngineOptions {
 
 export { decodeEntry, encodeEntry } from "./codec.ts";
 export type { Entry, Lock, Time } from "./entry.ts";
+
+/** Where a page begins, for engines that count: `after` is the number that the page before ended with. */
+export function pageStart(after: string | undefined): number {
+  if (after === undefined) return 0;
+  if (/^\d{1,15}$/.test(after)) return Number(after);
+  throw invalid("options", "/after", "the next of the page before", describe(after));
+}
 
 /** The placeholder for the revision of a transaction, by its place in a commit from 0. */
 export function placeholder(index: number): number {

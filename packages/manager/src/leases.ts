@@ -62,7 +62,7 @@ export class Lease<Data extends object = JsonObject> {
   /**
    * Replaces the data of a context that the lease holds.
    *
-   * @throws {@link ContextError} INVALID, NOT_FOUND, LEASE_LOST, CONFLICT.
+   * @throws {@link ContextError} INVALID, NOT_FOUND, LEASE_LOST, CONFLICT, TOO_LARGE, CLOSED.
    * @example
    * ```ts
    * lease.update("plan", { ...context.data, step: 2 }, context, { note: "reviewed" });
@@ -127,7 +127,7 @@ export class Lease<Data extends object = JsonObject> {
    *
    * @param change - gets the snapshot and returns the whole new data. It may run several times.
    * @returns the new snapshot; a promise of it when `change` returns a promise.
-   * @throws {@link ContextError} INVALID, NOT_FOUND, LEASE_LOST, and the last CONFLICT after `attempts` runs; what
+   * @throws {@link ContextError} INVALID, NOT_FOUND, LEASE_LOST, TOO_LARGE, CLOSED, and the last CONFLICT after `attempts` runs; what
    *   `change` throws; or the reason of the signal. What is wrong before the first run is thrown at once, also
    *   when `change` is asynchronous.
    * @example

@@ -100,7 +100,7 @@ export class SharedContextManager<Data extends object = JsonObject> {
    *
    * @param contextId - any string.
    * @param initialData - copied; a plain object, of JSON values unless the isolation is shallow.
-   * @throws {@link ContextError} INVALID, EXISTS.
+   * @throws {@link ContextError} INVALID, EXISTS, TOO_LARGE, LIMIT, CLOSED.
    * @example
    * ```ts
    * const context = manager.create("plan", { step: 1 });
@@ -113,7 +113,7 @@ export class SharedContextManager<Data extends object = JsonObject> {
   /**
    * The context as it is now, or `undefined`. Locks do not block reading.
    *
-   * @throws {@link ContextError} INVALID.
+   * @throws {@link ContextError} INVALID, CLOSED.
    * @example
    * ```ts
    * const step = manager.get("plan")?.data.step;
@@ -133,7 +133,8 @@ export class SharedContextManager<Data extends object = JsonObject> {
    * @param data - the whole new data, copied; what it shares with an older snapshot is not copied again.
    * @param expected - the version string that the caller read, or the snapshot itself. A snapshot also tells
    *   a context that was deleted and created again from the one that was read.
-   * @throws {@link ContextError} INVALID, NOT_FOUND, LOCKED (also for the owner of the lock), CONFLICT.
+   * @throws {@link ContextError} INVALID, NOT_FOUND, LOCKED (also for the owner of the lock), CONFLICT, TOO_LARGE,
+   *   CLOSED.
    * @example
    * ```ts
    * const context = manager.get("plan");
@@ -148,7 +149,7 @@ export class SharedContextManager<Data extends object = JsonObject> {
    * Sets the lock, which pauses every update of the context until it is unlocked.
    *
    * @returns `true` when the agent now holds the lock or held it already, `false` when another agent does.
-   * @throws {@link ContextError} INVALID, NOT_FOUND.
+   * @throws {@link ContextError} INVALID, NOT_FOUND, CLOSED.
    * @example
    * ```ts
    * if (manager.lock("plan", "reviewer")) {
@@ -167,7 +168,7 @@ export class SharedContextManager<Data extends object = JsonObject> {
    * Clears the lock of this agent.
    *
    * @returns `false` when another agent holds the lock or nobody does.
-   * @throws {@link ContextError} INVALID, NOT_FOUND.
+   * @throws {@link ContextError} INVALID, NOT_FOUND, CLOSED.
    * @example
    * ```ts
    * manager.unlock("plan", "reviewer");
@@ -185,7 +186,7 @@ export class SharedContextManager<Data extends object = JsonObject> {
    * @param expected - delete only this version, or only this very context when it is a snapshot; without it,
    *   whatever is there.
    * @returns whether it existed.
-   * @throws {@link ContextError} INVALID, CONFLICT.
+   * @throws {@link ContextError} INVALID, CONFLICT, CLOSED.
    * @example
    * ```ts
    * manager.delete("plan");
@@ -201,7 +202,7 @@ export class SharedContextManager<Data extends object = JsonObject> {
    *
    * @param options - `reason` is required; `agentId` is who does it.
    * @returns `false` when nobody holds the lock.
-   * @throws {@link ContextError} INVALID, NOT_FOUND.
+   * @throws {@link ContextError} INVALID, NOT_FOUND, CLOSED.
    * @example
    * ```ts
    * manager.forceUnlock("plan", { reason: "its holder hangs", agentId: "operator" });
@@ -217,7 +218,7 @@ export class SharedContextManager<Data extends object = JsonObject> {
    * last moment of its version. Empty when the context does not exist; only the present version when
    * `historyLimit` is 0. A deletion ends it, and a dump does not carry it.
    *
-   * @throws {@link ContextError} INVALID.
+   * @throws {@link ContextError} INVALID, CLOSED.
    * @example
    * ```ts
    * const manager = new SharedContextManager({ historyLimit: 64 });
@@ -235,7 +236,7 @@ export class SharedContextManager<Data extends object = JsonObject> {
    * author when it moves.
    *
    * @returns in the order of the data; empty when the context does not exist.
-   * @throws {@link ContextError} INVALID.
+   * @throws {@link ContextError} INVALID, CLOSED.
    * @example
    * ```ts
    * const owner = manager.blame("plan").find(({ path }) => path === "/tasks/id=3/owner");
@@ -255,7 +256,7 @@ export class SharedContextManager<Data extends object = JsonObject> {
    * @param filter - a context id, or `{ prefix }` of ids; without it, all contexts.
    * @returns an iterator that rejects with COMPACTED when what it has not read is kept no more; with the reason of
    *   the signal; and that ends when the manager is closed.
-   * @throws {@link ContextError} INVALID.
+   * @throws {@link ContextError} INVALID, CLOSED.
    * @example
    * ```ts
    * for await (const { kind, context } of manager.watch("plan")) {
@@ -278,7 +279,7 @@ export class SharedContextManager<Data extends object = JsonObject> {
    *
    * @param filter - a context id, or `{ prefix }` of ids; `undefined` for all contexts.
    * @returns the unsubscription. Calling it twice does no harm.
-   * @throws {@link ContextError} INVALID.
+   * @throws {@link ContextError} INVALID, CLOSED.
    * @example
    * ```ts
    * const unsubscribe = manager.subscribe({ prefix: "task-" }, ({ kind, contextId }) => console.log(kind, contextId));
@@ -340,7 +341,7 @@ export class SharedContextManager<Data extends object = JsonObject> {
   /**
    * A handle that acts in the name of an agent: the owner of a lock writes through it, and it can wait for locks.
    *
-   * @throws {@link ContextError} INVALID.
+   * @throws {@link ContextError} INVALID, CLOSED.
    * @example
    * ```ts
    * const planner = manager.agent("planner");

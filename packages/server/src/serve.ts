@@ -2,7 +2,7 @@
 
 import { once } from "node:events";
 import { createServer, type Server as NodeServer } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import { hostname, networkInterfaces } from "node:os";
 import { createCore, type HandlerOptions } from "./handler.ts";
 import { invalid } from "./input.ts";
@@ -57,11 +57,17 @@ export async function serve(options: ServeOptions): Promise<Server> {
   );
   server.maxConnections = maxConnections;
   server.on("clientError", refuseMalformed);
+  const silent = new Set<Socket>();
+  server.on("connection", (socket: Socket) => {
+    silent.add(socket);
+    socket.once("close", () => silent.delete(socket));
+  });
+  server.on("request", ({ socket }) => silent.delete(socket));
   server.listen(port, host);
   await once(server, "listening");
   const bound = (server.address() as AddressInfo).port;
   let closing: Promise<void> | undefined;
-  const close = (): Promise<void> => (closing ??= closeGently(server, () => handle.close(), graceMs));
+  const close = (): Promise<void> => (closing ??= closeGently(server, silent, () => handle.close(), graceMs));
   return {
     url: `http://${urlHost(host)}:${bound}`,
     port: bound,
@@ -70,12 +76,19 @@ export async function serve(options: ServeOptions): Promise<Server> {
   };
 }
 
-async function closeGently(server: NodeServer, closeHandler: () => void, graceMs: number): Promise<void> {
+/** @param silent - connections that have never asked for anything: nobody waits for an answer on them. */
+async function closeGently(
+  server: NodeServer,
+  silent: ReadonlySet<Socket>,
+  closeHandler: () => void,
+  graceMs: number,
+): Promise<void> {
   const closed = new Promise<void>((resolve) => {
     server.close(() => resolve());
   });
   closeHandler();
   server.closeIdleConnections();
+  for (const socket of silent) socket.destroy();
   const idle = setInterval(() => server.closeIdleConnections(), 20);
   const late = setTimeout(() => server.closeAllConnections(), graceMs);
   await closed;

@@ -12,7 +12,7 @@ import type {
   Transaction,
   Write,
 } from "../engine.ts";
-import { resolved, settle } from "../engine.ts";
+import { pageStart, resolved, settle } from "../engine.ts";
 import type { Clock } from "../clock.ts";
 import type { Entry } from "../entry.ts";
 
@@ -65,14 +65,15 @@ export class MemoryEngine implements Engine {
     return Promise.resolve(outcomes);
   }
 
-  list({ prefix, after, limit }: Parameters<Engine["list"]>[0]): Promise<EnginePage> {
-    const from = Number(after ?? 0);
+  // oxlint-disable-next-line typescript/require-await -- what is refused is a rejection here
+  async list({ prefix, after, limit }: Parameters<Engine["list"]>[0]): Promise<EnginePage> {
+    const from = pageStart(after);
     const found = [...this.#entries.values()].filter(
       ({ order, entry }) => order > from && entry.contextId.startsWith(prefix),
     );
     const page = found.slice(0, limit);
     const next = found.length > limit ? String(page.at(-1)?.order) : undefined;
-    return Promise.resolve({ entries: page.map(({ entry }) => entry), next, head: this.#head });
+    return { entries: page.map(({ entry }) => entry), next, head: this.#head };
   }
 
   changes({ after, limit }: Parameters<Engine["changes"]>[0]): Promise<EngineChanges> {

@@ -21,7 +21,7 @@ import type {
   Transaction,
   Write,
 } from "../engine.ts";
-import { resolved, settle } from "../engine.ts";
+import { pageStart, resolved, settle } from "../engine.ts";
 import type { Entry } from "../entry.ts";
 import { ContextError, invalid } from "../errors.ts";
 import { currentBase, type LeaseBase, uptimeMs } from "./sqlite/lease-clock.ts";
@@ -187,7 +187,7 @@ export class SqliteEngine implements Engine {
   async list({ prefix, after, limit }: Parameters<Engine["list"]>[0]): Promise<EnginePage> {
     return reading(() => {
       const { head } = this.#sql.head.get() as { head: number | null };
-      const rows = this.#sql.page.all(this.#ns, Number(after ?? 0), prefix, limit) as {
+      const rows = this.#sql.page.all(this.#ns, pageStart(after), prefix, limit) as {
         seq: number;
         id: string;
         entry: string;
