@@ -72,7 +72,8 @@ describe("a lease on several contexts", () => {
     await manager.forceUnlock("a", { reason: "test" });
     await refusalOf("LEASE_LOST", lease.renew());
     await refusalOf("INVALID", lease.update("a", 42 as never, "1"));
-    await refusalOf("INVALID", lease.update("b", {}, "1"));
+    const foreign = await refusalOf("INVALID", lease.update("b", {}, "1"));
+    expect(foreign.details.argument).toBe("contextId");
     await refusalOf("LEASE_LOST", lease.update("a", {}, "1"));
   });
 });
@@ -90,7 +91,8 @@ it("a lease is never shortened by renewing itself", async () => {
 });
 
 it("a page goes on where one has ended, and nowhere else", async () => {
-  await refusalOf("INVALID", manager.page({ after: "garbage" }));
+  const { details } = await refusalOf("INVALID", manager.page({ after: "garbage" }));
+  expect(details.path).toBe("/after");
 });
 
 it("a lock that would have lapsed keeps no timer once its context is deleted", async () => {
