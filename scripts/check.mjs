@@ -2,7 +2,7 @@
 
 import { finish, run } from "./tally.mjs";
 
-const SCRIPTS = ["format:check", "lint", "types", "coverage", "build", "package:check", "unused", "api:check"];
+const SCRIPTS = ["format:check", "lint", "types", "build", "coverage", "package:check", "unused", "api:check"];
 
 SCRIPTS.every((script) => run(script, ["npm", "run", "--silent", script]));
 finish();
