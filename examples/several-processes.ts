@@ -1,6 +1,6 @@
 import { openManager } from "shared-context-manager";
 
-await using manager = await openManager<{ step: number }>("sqlite::memory:"); // or a file that several processes open
+await using manager = await openManager<{ step: number }>("memory:"); // or "sqlite:contexts.db", "postgres://...", "redis://..."
 const planner = manager.agent("planner");
 const plan = await planner.create("plan", { step: 1 });
 await manager.agent("reviewer").patch("plan", [{ op: "increment", path: "/step" }]); // maybe in another process
