@@ -39,11 +39,11 @@ export function acquire<Data extends object>(store: Store, request: Request): Le
   const granted = new Promise<Lease<Data>>((resolve, reject) => {
     new InLine<Data>(store, request, resolve, reject).wait();
   });
-  return signal === undefined ? granted : unlessAborted(granted, signal);
+  return signal === undefined ? granted : orGivenBack(granted, signal);
 }
 
 /** An abort that comes between the grant and its receipt gives the lease back. */
-async function unlessAborted<Data extends object>(
+async function orGivenBack<Data extends object>(
   granted: Promise<Lease<Data>>,
   signal: AbortSignal,
 ): Promise<Lease<Data>> {

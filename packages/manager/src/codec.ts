@@ -2,6 +2,7 @@
 
 import { copyDeep, isPlainObject } from "./data.ts";
 import type { Entry, Lock } from "./entry.ts";
+import type { EngineChange, LoggedChange } from "./engine.ts";
 import { ContextError } from "./errors.ts";
 
 /** An entry as JSON, without its id: that is its key. */
@@ -67,4 +68,19 @@ function parse(contextId: string, text: string): unknown {
 
 function corrupt(contextId: string, reason: string): ContextError {
   return new ContextError("CORRUPT", { where: `what is stored of context ${JSON.stringify(contextId)}`, reason });
+}
+
+/** The changes of one transaction, as an engine has logged them: a list of `LoggedChange` as JSON. */
+export function decodeChanges(revision: number, opId: string, text: string): EngineChange[] {
+  try {
+    return (JSON.parse(text) as (LoggedChange & { readonly entry?: unknown })[]).map((change) => ({
+      ...change,
+      revision,
+      opId,
+      entry: change.entry == null || change.contextId === null ? null : entryFrom(change.contextId, change.entry),
+    }));
+  } catch (error) {
+    if (error instanceof ContextError) throw error;
+    throw new ContextError("CORRUPT", { where: `revision ${revision} of the change log`, reason: "it is no JSON" });
+  }
 }

@@ -1,7 +1,7 @@
 import type { Item } from "./agenda.ts";
 import { type SharedContext, wrap } from "./context.ts";
 import type { JsonObject } from "./data.ts";
-import { holding } from "./entry.ts";
+import { type Entry, holding } from "./entry.ts";
 import { ContextError, invalid } from "./errors.ts";
 import type { Store } from "./store.ts";
 
@@ -81,13 +81,7 @@ class Condition<Data extends object> implements Item {
   /** The time is up. */
   due(): void {
     const entry = this.#store.entries.get(this.#contextId);
-    const details = {
-      contextId: this.#contextId,
-      timeoutMs: this.#timeoutMs,
-      position: 0,
-      holder: entry?.lock ? holding(entry.lock) : null,
-      current: entry && wrap<JsonObject>(entry),
-    };
+    const details = timeoutDetails(this.#contextId, this.#timeoutMs, entry);
     this.#fail(this.#store.refusal(new ContextError("TIMEOUT", details)));
   }
 
@@ -130,4 +124,19 @@ export function satisfies<Data extends object>(predicate: Predicate<Data>, conte
   const answer: unknown = predicate(context);
   if (typeof answer !== "object" || answer === null || !("then" in answer)) return Boolean(answer);
   throw invalid("predicate", "", "a synchronous function", "one that returns a promise");
+}
+
+/** What a TIMEOUT of `waitFor` tells: it stands in no queue, so its place there is 0. */
+export function timeoutDetails(
+  contextId: string,
+  timeoutMs: number,
+  entry: Entry | undefined,
+): ContextError<"TIMEOUT">["details"] {
+  return {
+    contextId,
+    timeoutMs,
+    position: 0,
+    holder: entry?.lock ? holding(entry.lock) : null,
+    current: entry && wrap<JsonObject>(entry),
+  };
 }

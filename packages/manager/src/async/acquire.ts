@@ -22,7 +22,7 @@ export async function acquire<Data extends object>(store: SharedStore, request: 
   signal?.throwIfAborted();
   if (!contextIds.some((contextId) => store.turnstile.isAwaited(contextId))) {
     const outcome = await take<Data>(store, request);
-    if (!(outcome instanceof Busy)) return unlessAborted(outcome, signal);
+    if (!(outcome instanceof Busy)) return orGivenBack(outcome, signal);
   }
   return new Seeker<Data>(store, request).seek();
 }
@@ -36,7 +36,7 @@ async function take<Data extends object>(store: SharedStore, request: Request): 
 }
 
 /** An abort that comes between the grant and its receipt gives the lease back. */
-async function unlessAborted<Data extends object>(
+async function orGivenBack<Data extends object>(
   lease: AsyncLease<Data>,
   signal: AbortSignal | undefined,
 ): Promise<AsyncLease<Data>> {

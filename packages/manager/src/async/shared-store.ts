@@ -114,3 +114,15 @@ export interface Holder extends Author {
   readonly agentId: string;
   readonly token: number;
 }
+
+const ENTRIES_AT_ONCE = 500;
+
+/** Every context whose id begins so, in the order of creation, read page by page. */
+export async function* allEntries(page: SharedStore["page"], prefix: string): AsyncGenerator<Entry, undefined> {
+  let after: string | undefined;
+  do {
+    const { entries, next } = await page({ prefix, after, limit: ENTRIES_AT_ONCE });
+    yield* entries;
+    after = next;
+  } while (after !== undefined);
+}

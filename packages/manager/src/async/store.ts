@@ -16,10 +16,8 @@ import * as staging from "../staging.ts";
 import { writerOf } from "../writers.ts";
 import { Committer, type Job, type View } from "./committer.ts";
 import { Follower } from "./follower.ts";
-import { Busy, type GrantCommand, type Holder, type SharedStore } from "./shared-store.ts";
+import { allEntries, Busy, type GrantCommand, type Holder, type SharedStore } from "./shared-store.ts";
 import { Turnstile } from "./turnstile.ts";
-
-const ENTRIES_AT_ONCE = 500;
 
 export interface AsyncStoreOptions {
   readonly engine: Engine;
@@ -84,13 +82,8 @@ export class AsyncStore implements SharedStore {
     return this.engine.history(contextId);
   }
 
-  async *entries(prefix: string): AsyncIterableIterator<Entry> {
-    let after: string | undefined;
-    do {
-      const page = await this.engine.list({ prefix, after, limit: ENTRIES_AT_ONCE });
-      yield* page.entries;
-      after = page.next;
-    } while (after !== undefined);
+  entries(prefix: string): AsyncIterableIterator<Entry> {
+    return allEntries((options) => this.page(options), prefix);
   }
 
   create(command: rules.CreateCommand): Promise<Entry> {

@@ -1,9 +1,7 @@
 import { type SharedContext, wrap } from "../context.ts";
 import { Cursor } from "../cursor.ts";
-import type { JsonObject } from "../data.ts";
-import { type Entry, holding } from "../entry.ts";
 import { ContextError } from "../errors.ts";
-import { type Predicate, satisfies } from "../wait-for.ts";
+import { type Predicate, satisfies, timeoutDetails } from "../wait-for.ts";
 import type { SharedStore } from "./shared-store.ts";
 
 /** The context as soon as it satisfies the predicate: as it is, or after one of the changes to come. */
@@ -38,15 +36,5 @@ export async function waitFor<Data extends object>(
   const entry = await store.load(contextId);
   const context = entry && wrap<Data>(entry);
   if (context !== undefined && satisfies(predicate, context)) return context; // it looks once, however late that is
-  throw store.refusal(new ContextError("TIMEOUT", detailsOf(contextId, timeoutMs, entry)));
-}
-
-function detailsOf(contextId: string, timeoutMs: number, entry: Entry | undefined): ContextError<"TIMEOUT">["details"] {
-  return {
-    contextId,
-    timeoutMs,
-    position: 0,
-    holder: entry?.lock ? holding(entry.lock) : null,
-    current: entry && wrap<JsonObject>(entry),
-  };
+  throw store.refusal(new ContextError("TIMEOUT", timeoutDetails(contextId, timeoutMs, entry)));
 }

@@ -2,7 +2,7 @@
 /** One database for processes on many machines, through PostgreSQL and the driver `pg`. */
 
 import { createHash } from "node:crypto";
-import { decodeEntry } from "../codec.ts";
+import { decodeChanges, decodeEntry } from "../codec.ts";
 import {
   type CommitOutcome,
   type Engine,
@@ -20,7 +20,7 @@ import { loadDriver, type Row } from "./postgres/driver.ts";
 import { namespaceOf, prepareLayout } from "./postgres/layout.ts";
 import { Listener } from "./postgres/listener.ts";
 import { Loader } from "./postgres/loader.ts";
-import { decodeChanges, payloadOf } from "./postgres/payload.ts";
+import { payloadOf } from "./postgres/payload.ts";
 import { quoted, settingsOf } from "./postgres/settings.ts";
 import { type Statements, statements } from "./postgres/statements.ts";
 

@@ -7,11 +7,10 @@
  */
 
 import type { DatabaseSync, StatementSync } from "node:sqlite";
-import { decodeEntry, encodeEntry, entryFrom } from "../codec.ts";
+import { decodeChanges, decodeEntry, encodeEntry } from "../codec.ts";
 import type {
   CommitOutcome,
   Engine,
-  EngineChange,
   EngineChanges,
   EngineOptions,
   EnginePage,
@@ -23,20 +22,13 @@ import type {
 } from "../engine.ts";
 import { pageStart, resolved, settle } from "../engine.ts";
 import type { Entry } from "../entry.ts";
-import { ContextError, invalid } from "../errors.ts";
+import { invalid } from "../errors.ts";
+import { reading, translated, whenFree } from "./sqlite/busy.ts";
+import { checkVersion, inTransaction, loadDriver, namespaceOf, prepareFile } from "./sqlite/file.ts";
 import { currentBase, type LeaseBase, uptimeMs } from "./sqlite/lease-clock.ts";
-import { initial } from "./sqlite/migrations/0001-initial.ts";
 import { SQL } from "./sqlite/statements.ts";
 
-const MIGRATIONS = [initial];
-/** Marks a file as one of ours. */
-const APPLICATION_ID = 0x53434d31;
-/** A bug in the write-ahead log of earlier ones can corrupt a file that several processes write. */
-const OLDEST_SQLITE = "3.51.3";
 const POLL_MS = 4;
-const BUSY_TIMEOUT_MS = 10_000;
-/** How long a try for the write lock may block at most before the event loop gets its turn. */
-const BLOCK_MS = 2;
 const TRIM_EVERY = 1_024;
 const CACHED_ENTRIES = 4_096;
 
@@ -66,78 +58,6 @@ export async function openSqlite(path: string, parameters: URLSearchParams, opti
   } catch (error) {
     if (database?.isOpen === true) database.close();
     throw translated(error);
-  }
-}
-
-async function loadDriver(): Promise<{ readonly DatabaseSync: typeof DatabaseSync }> {
-  try {
-    return await import("node:sqlite");
-  } catch {
-    throw new ContextError("UNSUPPORTED", {
-      feature: "sqlite:",
-      expected: "Node 22.13 or newer, which has node:sqlite",
-      received: typeof process === "undefined" ? "a runtime without it" : `Node ${process.version}`,
-    });
-  }
-}
-
-function checkVersion(database: DatabaseSync): void {
-  const { version } = database.prepare(SQL.sqliteVersion).get() as { version: string };
-  const isOlder = version.localeCompare(OLDEST_SQLITE, "en", { numeric: true }) < 0;
-  if (!isOlder) return;
-  throw new ContextError("UNSUPPORTED", {
-    feature: "sqlite:",
-    expected: `SQLite ${OLDEST_SQLITE} or newer: earlier ones have a bug that can corrupt a file with several writers`,
-    received: `SQLite ${version}; a newer Node has it`,
-  });
-}
-
-function prepareFile(database: DatabaseSync, synchronous: "full" | "normal"): void {
-  database.exec("PRAGMA journal_mode = WAL");
-  database.exec(`PRAGMA synchronous = ${synchronous.toUpperCase()}`);
-  if (layoutOf(database) === MIGRATIONS.length) return;
-  inTransaction(database, () => {
-    const layout = layoutOf(database);
-    if (layout > MIGRATIONS.length) {
-      throw new ContextError("UNSUPPORTED", {
-        feature: "this store",
-        expected: `a newer version of this package: the store has layout ${layout}`,
-        received: `one that knows layouts up to ${MIGRATIONS.length}`,
-      });
-    }
-    for (const migration of MIGRATIONS.slice(layout)) database.exec(migration);
-    database.exec(`PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${MIGRATIONS.length}`);
-  });
-}
-
-/** How many migrations the file has seen. */
-function layoutOf(database: DatabaseSync): number {
-  const { user_version: layout } = database.prepare(SQL.userVersion).get() as { user_version: number };
-  const { application_id: id } = database.prepare("PRAGMA application_id").get() as { application_id: number };
-  if (id === APPLICATION_ID) return layout;
-  const { tables } = database.prepare("SELECT count(*) AS tables FROM sqlite_schema").get() as { tables: number };
-  if (tables === 0) return 0;
-  const received = "a database of another program";
-  throw new ContextError("UNSUPPORTED", { feature: "this file", expected: "a store of this package", received });
-}
-
-function namespaceOf(database: DatabaseSync, name: string): number {
-  const find = (): number | undefined => (database.prepare(SQL.namespace).get(name) as { ns: number } | undefined)?.ns;
-  return (
-    find() ??
-    inTransaction(database, () => find() ?? Number(database.prepare(SQL.addNamespace).run(name).lastInsertRowid))
-  );
-}
-
-function inTransaction<Result>(database: DatabaseSync, run: () => Result): Result {
-  database.exec("BEGIN IMMEDIATE");
-  try {
-    const result = run();
-    database.exec("COMMIT");
-    return result;
-  } catch (error) {
-    if (database.isTransaction) database.exec("ROLLBACK");
-    throw error;
   }
 }
 
@@ -389,85 +309,4 @@ function encodeChanges(changes: readonly LoggedChange[], texts: ReadonlyMap<Entr
     return entry === null ? about : `${about.slice(0, -1)},"entry":${texts.get(entry) ?? encodeEntry(entry)}}`;
   });
   return `[${parts.join(",")}]`;
-}
-
-function decodeChanges(revision: number, opId: string, text: string): EngineChange[] {
-  try {
-    return (JSON.parse(text) as (LoggedChange & { readonly entry?: unknown })[]).map((change) => ({
-      ...change,
-      revision,
-      opId,
-      entry: change.entry == null || change.contextId === null ? null : entryFrom(change.contextId, change.entry),
-    }));
-  } catch (error) {
-    if (error instanceof ContextError) throw error;
-    throw new ContextError("CORRUPT", { where: `revision ${revision} of the change log`, reason: "it is no JSON" });
-  }
-}
-
-const SLEEP = new Int32Array(new SharedArrayBuffer(4));
-
-/**
- * Runs something that needs the write lock, again and again while another process has it. The pauses are short and
- * random: with the driver's own busy timeout one of two writers can be kept out for seconds.
- */
-async function whenFree<Result>(run: () => Result): Promise<Result> {
-  const startedMs = performance.now();
-  for (;;) {
-    const blockedFromMs = performance.now();
-    do {
-      try {
-        return run();
-      } catch (error) {
-        if (!isBusy(error) || performance.now() - startedMs > BUSY_TIMEOUT_MS) throw translated(error);
-      }
-      Atomics.wait(SLEEP, 0, 0, 0.1 + 0.2 * Math.random());
-    } while (performance.now() - blockedFromMs < BLOCK_MS);
-    await new Promise((resolve) => {
-      setImmediate(resolve);
-    });
-  }
-}
-
-interface SqliteError extends Error {
-  readonly errcode: number;
-}
-
-const BUSY = 5;
-const LOCKED = 6;
-const CORRUPT = 11;
-const NOT_A_DATABASE = 26;
-
-/** The low byte is the code itself, what is above it says more. */
-function codeOf(error: unknown): number | undefined {
-  const { errcode } = (error ?? {}) as Partial<SqliteError>;
-  return typeof errcode === "number" ? errcode & 0xff : undefined;
-}
-
-function isBusy(error: unknown): boolean {
-  const code = codeOf(error);
-  return code === BUSY || code === LOCKED;
-}
-
-/** Readers need no lock, except while the file is being mended after a process that was killed. */
-function reading<Result>(run: () => Result): Result | Promise<Result> {
-  try {
-    return run();
-  } catch (error) {
-    if (isBusy(error)) return whenFree(run);
-    throw translated(error);
-  }
-}
-
-/** What the driver says, in the words of this package; the driver's error is the cause. */
-function translated(error: unknown): unknown {
-  const code = codeOf(error);
-  if (error instanceof ContextError || (code === undefined && !(error instanceof Error))) return error;
-  const reason = error instanceof Error ? error.message : String(error);
-  const failure =
-    code === CORRUPT || code === NOT_A_DATABASE
-      ? new ContextError("CORRUPT", { where: "the database file", reason })
-      : new ContextError("UNAVAILABLE", { reason: `SQLite: ${reason}` });
-  failure.cause = error;
-  return failure;
 }

@@ -3,7 +3,14 @@
 import type { Admission } from "../admission.ts";
 import { checkStorable } from "../arguments.ts";
 import type { View } from "../async/committer.ts";
-import type { Busy, GrantCommand, Holder, Planned, SharedStore } from "../async/shared-store.ts";
+import {
+  allEntries,
+  type Busy,
+  type GrantCommand,
+  type Holder,
+  type Planned,
+  type SharedStore,
+} from "../async/shared-store.ts";
 import { isCurrent } from "../async/transaction.ts";
 import { Turnstile } from "../async/turnstile.ts";
 import type { Act } from "../changes.ts";
@@ -24,8 +31,6 @@ import { censusOf } from "./census.ts";
 import { HttpWrites } from "./writes.ts";
 
 const SUPPORTS: Readonly<EngineSupports> = Object.freeze({ durable: true, shared: true });
-const ENTRIES_AT_ONCE = 500;
-
 export interface HttpStoreOptions {
   readonly connection: Connection;
   readonly clock: Clock;
@@ -117,13 +122,8 @@ export class HttpStore implements SharedStore {
     };
   }
 
-  async *entries(prefix: string): AsyncIterableIterator<Entry> {
-    let after: string | undefined;
-    do {
-      const page = await this.page({ prefix, after, limit: ENTRIES_AT_ONCE });
-      yield* page.entries;
-      after = page.next;
-    } while (after !== undefined);
+  entries(prefix: string): AsyncIterableIterator<Entry> {
+    return allEntries((options) => this.page(options), prefix);
   }
 
   async history(contextId: string): Promise<readonly Entry[]> {

@@ -1,9 +1,8 @@
-/** Transactions as the arrays that the function `commit` of the database takes, and log rows as changes. */
+/** Transactions as the arrays that the function `commit` of the database takes, and what is logged with them. */
 
-import { encodeEntry, entryFrom } from "../../codec.ts";
-import type { EngineChange, LoggedChange, Transaction, Write } from "../../engine.ts";
+import { encodeEntry } from "../../codec.ts";
+import type { LoggedChange, Transaction, Write } from "../../engine.ts";
 import type { Entry } from "../../entry.ts";
-import { ContextError } from "../../errors.ts";
 
 /** In the order of the parameters of `commit`, from `p_ids` on. */
 export type Payload = readonly (readonly (string | number | boolean | null)[])[];
@@ -84,18 +83,4 @@ function changesTemplate(changes: readonly LoggedChange[], placeOf: ReadonlyMap<
     return `${about.slice(0, -1)},"entry":${place === undefined ? templateOf(entry) : `%${place}$s`}}`;
   });
   return `[${parts.join(",")}]`;
-}
-
-export function decodeChanges(revision: number, opId: string, text: string): EngineChange[] {
-  try {
-    return (JSON.parse(text) as (LoggedChange & { readonly entry?: unknown })[]).map((change) => ({
-      ...change,
-      revision,
-      opId,
-      entry: change.entry == null || change.contextId === null ? null : entryFrom(change.contextId, change.entry),
-    }));
-  } catch (error) {
-    if (error instanceof ContextError) throw error;
-    throw new ContextError("CORRUPT", { where: `revision ${revision} of the change log`, reason: "it is no JSON" });
-  }
 }

@@ -1,7 +1,6 @@
 /** Every statement that the engine runs, by what it does. */
 export const SQL = {
   contextOf: "SELECT revision, entry FROM contexts WHERE ns = ? AND id = ?",
-  revisionOf: "SELECT revision FROM contexts WHERE ns = ? AND id = ?",
   count: "SELECT count(*) AS contexts FROM contexts WHERE ns = ?",
   head: "SELECT max(revision) AS head FROM log",
   ends: "SELECT min(revision) AS oldest, max(revision) AS head FROM log",

@@ -1,0 +1,85 @@
+/// <reference types="node" />
+/** The driver, and a file that is a store of this package in its newest layout. */
+
+import type { DatabaseSync } from "node:sqlite";
+import { ContextError } from "../../errors.ts";
+import { initial } from "./migrations/0001-initial.ts";
+import { SQL } from "./statements.ts";
+
+const MIGRATIONS = [initial];
+/** Marks a file as one of ours. */
+const APPLICATION_ID = 0x53434d31;
+/** A bug in the write-ahead log of earlier ones can corrupt a file that several processes write. */
+const OLDEST_SQLITE = "3.51.3";
+
+export async function loadDriver(): Promise<{ readonly DatabaseSync: typeof DatabaseSync }> {
+  try {
+    return await import("node:sqlite");
+  } catch {
+    throw new ContextError("UNSUPPORTED", {
+      feature: "sqlite:",
+      expected: "Node 22.13 or newer, which has node:sqlite",
+      received: typeof process === "undefined" ? "a runtime without it" : `Node ${process.version}`,
+    });
+  }
+}
+
+export function checkVersion(database: DatabaseSync): void {
+  const { version } = database.prepare(SQL.sqliteVersion).get() as { version: string };
+  const isOlder = version.localeCompare(OLDEST_SQLITE, "en", { numeric: true }) < 0;
+  if (!isOlder) return;
+  throw new ContextError("UNSUPPORTED", {
+    feature: "sqlite:",
+    expected: `SQLite ${OLDEST_SQLITE} or newer: earlier ones have a bug that can corrupt a file with several writers`,
+    received: `SQLite ${version}; a newer Node has it`,
+  });
+}
+
+export function prepareFile(database: DatabaseSync, synchronous: "full" | "normal"): void {
+  database.exec("PRAGMA journal_mode = WAL");
+  database.exec(`PRAGMA synchronous = ${synchronous.toUpperCase()}`);
+  if (layoutOf(database) === MIGRATIONS.length) return;
+  inTransaction(database, () => {
+    const layout = layoutOf(database);
+    if (layout > MIGRATIONS.length) {
+      throw new ContextError("UNSUPPORTED", {
+        feature: "this store",
+        expected: `a newer version of this package: the store has layout ${layout}`,
+        received: `one that knows layouts up to ${MIGRATIONS.length}`,
+      });
+    }
+    for (const migration of MIGRATIONS.slice(layout)) database.exec(migration);
+    database.exec(`PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${MIGRATIONS.length}`);
+  });
+}
+
+/** How many migrations the file has seen. */
+function layoutOf(database: DatabaseSync): number {
+  const { user_version: layout } = database.prepare(SQL.userVersion).get() as { user_version: number };
+  const { application_id: id } = database.prepare("PRAGMA application_id").get() as { application_id: number };
+  if (id === APPLICATION_ID) return layout;
+  const { tables } = database.prepare("SELECT count(*) AS tables FROM sqlite_schema").get() as { tables: number };
+  if (tables === 0) return 0;
+  const received = "a database of another program";
+  throw new ContextError("UNSUPPORTED", { feature: "this file", expected: "a store of this package", received });
+}
+
+export function namespaceOf(database: DatabaseSync, name: string): number {
+  const find = (): number | undefined => (database.prepare(SQL.namespace).get(name) as { ns: number } | undefined)?.ns;
+  return (
+    find() ??
+    inTransaction(database, () => find() ?? Number(database.prepare(SQL.addNamespace).run(name).lastInsertRowid))
+  );
+}
+
+export function inTransaction<Result>(database: DatabaseSync, run: () => Result): Result {
+  database.exec("BEGIN IMMEDIATE");
+  try {
+    const result = run();
+    database.exec("COMMIT");
+    return result;
+  } catch (error) {
+    if (database.isTransaction) database.exec("ROLLBACK");
+    throw error;
+  }
+}
