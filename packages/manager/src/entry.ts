@@ -74,6 +74,11 @@ export function isAnother(before: Entry, after: Entry): boolean {
   return after.incarnation !== before.incarnation;
 }
 
+/** Whether a commit changes data, and not only a lock. */
+export function changesData(before: Entry | undefined, after: Entry | undefined): boolean {
+  return before?.version !== after?.version || before?.incarnation !== after?.incarnation;
+}
+
 /** The data of an entry, finished before its first reader sees it. */
 export function expose(entry: Entry): object {
   if (!entry.exposed) {

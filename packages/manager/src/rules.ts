@@ -24,69 +24,23 @@ import { isEqual } from "./equal.ts";
 import type { PathConflict } from "./errors.ts";
 import { type Chains, chainsOn } from "./increments.ts";
 import { type Edited, merged, type Misfit } from "./edited.ts";
-import { applyEdit, type Edit } from "./patch.ts";
+import { applyEdit } from "./patch.ts";
 import { Rejection } from "./rejection.ts";
+import type {
+  CreateCommand,
+  EditCommand,
+  LeaseCommand,
+  LockCommand,
+  RemoveCommand,
+  RenewCommand,
+  RestoreCommand,
+  UnlockCommand,
+  UpdateCommand,
+} from "./rule-commands.ts";
 import type { Overlap } from "./merge.ts";
 import { writerOf } from "./writers.ts";
 
-export interface CreateCommand {
-  readonly contextId: string;
-  readonly data: object;
-  readonly author: Author;
-  readonly note: string | null;
-}
-
-export interface UpdateCommand extends CreateCommand {
-  readonly expected: Expected;
-}
-
-/** A change to what the caller has read: a patch, or the whole data as the caller left it. */
-export interface EditCommand {
-  readonly contextId: string;
-  readonly edit: Edit | { readonly kind: "data"; readonly data: object };
-  /** `undefined` for what is there now. */
-  readonly expected: Expected | undefined;
-  /** What the caller has read, where it has a snapshot of it. */
-  readonly read: Entry | undefined;
-  readonly author: Author;
-  readonly note: string | null;
-}
-
-export interface RestoreCommand {
-  readonly contextId: string;
-  readonly version: string;
-  readonly author: Author;
-  readonly note: string | null;
-}
-
-export interface RemoveCommand {
-  readonly contextId: string;
-  readonly expected: Expected | undefined;
-  /** `undefined` deletes whoever holds the lock, as section 6.20 does. */
-  readonly author: Author | undefined;
-  readonly note: string | null;
-}
-
-export interface LockCommand {
-  readonly contextId: string;
-  readonly agentId: string;
-  /** `undefined` never expires, and leaves the expiry of a lock that the agent holds already. */
-  readonly ttlMs: number | undefined;
-}
-
-export interface UnlockCommand {
-  readonly contextId: string;
-  readonly agentId: string;
-}
-
-export interface LeaseCommand {
-  readonly contextId: string;
-  readonly token: number;
-}
-
-export interface RenewCommand extends LeaseCommand {
-  readonly ttlMs: number;
-}
+export type * from "./rule-commands.ts";
 
 const LAST_DATE_MS = 8.64e15;
 

@@ -8,7 +8,7 @@ import { Agenda } from "./agenda.ts";
 import type { Act } from "./changes.ts";
 import type { Clock } from "./clock.ts";
 import { Counters } from "./counters.ts";
-import { type Entry, isAnother, stamp, type Time } from "./entry.ts";
+import { changesData, type Entry, isAnother, stamp, type Time } from "./entry.ts";
 import { ContextError, type ErrorCode, invalid } from "./errors.ts";
 import { Feed } from "./feed.ts";
 import { Handovers } from "./handovers.ts";
@@ -295,7 +295,7 @@ export class Store implements Room, World {
     // Created again in the commit that deleted it, it comes last in the order of creation.
     if (next === undefined || (found !== undefined && isAnother(found, next))) this.entries.delete(contextId);
     if (next !== undefined) this.entries.set(contextId, next);
-    if (found?.version !== next?.version || found?.incarnation !== next?.incarnation) this.counters.writes += 1;
+    if (changesData(found, next)) this.counters.writes += 1;
     if (this.feed.isWanted) this.feed.record(contextId, found, next, act);
   }
 

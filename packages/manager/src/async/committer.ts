@@ -4,22 +4,14 @@
  * the result of the other. Each keeps its own outcome.
  */
 
-import { changesBetween } from "../changes.ts";
 import type { Counters } from "../counters.ts";
-import {
-  type CommitOutcome,
-  type Engine,
-  type LoggedChange,
-  placeholder,
-  settle,
-  type Transaction,
-  type Write,
-} from "../engine.ts";
-import { type Entry, isAnother, stamp, type Time } from "../entry.ts";
+import { type CommitOutcome, type Engine, placeholder, type Transaction } from "../engine.ts";
+import { changesData, type Entry, stamp, type Time } from "../entry.ts";
 import { ContextError, isContextError } from "../errors.ts";
-import { Plan, type Step } from "../plan.ts";
+import { Plan } from "../plan.ts";
 import { accepted } from "../refusal.ts";
 import { Rejection } from "../rejection.ts";
+import { clearingTransaction, settleFound, transactionOf } from "./transactions.ts";
 
 /** What a job finds. */
 export interface View {
@@ -202,7 +194,15 @@ export class Committer {
         present.set(contextId, next);
         author.set(contextId, index);
       }
-      return { queued, outcome, failed, writes: writes.filter(changesData).length, merges: plan.merges, index, basis };
+      return {
+        queued,
+        outcome,
+        failed,
+        writes: writes.filter(({ found, next }) => changesData(found, next)).length,
+        merges: plan.merges,
+        index,
+        basis,
+      };
     }
   }
 
@@ -284,63 +284,17 @@ function keptBefore(kept: readonly Entry[], present: Entry | undefined): readonl
   return kept.filter(({ incarnation }) => incarnation === present?.incarnation);
 }
 
-function transactionOf(opId: string, steps: readonly Step[]): Transaction {
-  const writes = steps.map((step): Write => {
-    const { contextId: id, found, next } = step;
-    const expect = found?.revision ?? 0;
-    return next === found
-      ? { id, expect, next: undefined, keeps: false }
-      : { id, expect, next: next ?? null, keeps: keeps(step) };
-  });
-  const changes = steps
-    .filter(({ found, next }) => next !== found)
-    .flatMap(({ contextId, found, next, act }) => changesBetween(contextId, found, next, 0, act))
-    .map(({ kind, contextId, agentId, note, after }): LoggedChange => ({
-      kind,
-      contextId,
-      agentId,
-      note,
-      entry: after ?? null,
-    }));
-  return { opId, writes, changes };
-}
-
-function changesData({ found, next }: Step): boolean {
-  return found?.version !== next?.version || found?.incarnation !== next?.incarnation;
-}
-
 /** Nothing is cleared where there is nothing. */
 function clearing(queued: Queued, contexts: number, transactions: Transaction[]): Planned {
   queued.attempts += 1;
   const index = contexts === 0 ? undefined : 0;
-  if (index !== undefined) transactions.push({ opId: queued.opId, writes: [], changes: [CLEARED], clears: true });
+  if (index !== undefined) transactions.push(clearingTransaction(queued.opId));
   const writes = index === undefined ? 0 : 1;
   return { queued, outcome: undefined, failed: false, writes, merges: 0, index, basis: new Set() };
 }
 
-const CLEARED: LoggedChange = { kind: "cleared", contextId: null, agentId: null, note: null, entry: null };
-
-/** A version goes into the history when the next one comes; a deletion takes it along. */
-function keeps({ found, next }: Step): boolean | null {
-  if (next === undefined || (found !== undefined && isAnother(found, next))) return null;
-  return found !== undefined && found.version !== next.version;
-}
-
 function isRejection(outcome: unknown): outcome is Rejection {
   return outcome instanceof Rejection;
-}
-
-/** What was found in the log to have happened, the engine has not put its revisions into. */
-function settleFound(
-  outcomes: readonly CommitOutcome[],
-  transactions: readonly Transaction[],
-  revisions: readonly (number | undefined | ContextError)[],
-): void {
-  const known = revisions.map((revision) => (typeof revision === "number" ? revision : Number.NaN));
-  for (const [index, outcome] of outcomes.entries()) {
-    if (outcome.kind !== "indeterminate" || typeof revisions[index] !== "number") continue;
-    for (const { next } of transactions[index]?.writes ?? []) if (next) settle(next, known);
-  }
 }
 
 function rejectWith({ reject }: Queued, outcome: Rejection): void {

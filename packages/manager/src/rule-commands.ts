@@ -1,0 +1,63 @@
+/** What rules are asked to do. Arguments have been checked before, in `commands.ts`. */
+
+import type { Author, Entry, Expected } from "./entry.ts";
+import type { Edit } from "./patch.ts";
+
+export interface CreateCommand {
+  readonly contextId: string;
+  readonly data: object;
+  readonly author: Author;
+  readonly note: string | null;
+}
+
+export interface UpdateCommand extends CreateCommand {
+  readonly expected: Expected;
+}
+
+/** A change to what the caller has read: a patch, or the whole data as the caller left it. */
+export interface EditCommand {
+  readonly contextId: string;
+  readonly edit: Edit | { readonly kind: "data"; readonly data: object };
+  /** `undefined` for what is there now. */
+  readonly expected: Expected | undefined;
+  /** What the caller has read, where it has a snapshot of it. */
+  readonly read: Entry | undefined;
+  readonly author: Author;
+  readonly note: string | null;
+}
+
+export interface RestoreCommand {
+  readonly contextId: string;
+  readonly version: string;
+  readonly author: Author;
+  readonly note: string | null;
+}
+
+export interface RemoveCommand {
+  readonly contextId: string;
+  readonly expected: Expected | undefined;
+  /** `undefined` deletes whoever holds the lock, as section 6.20 does. */
+  readonly author: Author | undefined;
+  readonly note: string | null;
+}
+
+export interface LockCommand {
+  readonly contextId: string;
+  readonly agentId: string;
+  /** `undefined` never expires, and leaves the expiry of a lock that the agent holds already. */
+  readonly ttlMs: number | undefined;
+}
+
+export interface UnlockCommand {
+  readonly contextId: string;
+  readonly agentId: string;
+}
+
+export interface LeaseCommand {
+  readonly contextId: string;
+  readonly token: number;
+}
+
+export interface RenewCommand extends LeaseCommand {
+  readonly ttlMs: number;
+}
