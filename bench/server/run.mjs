@@ -85,7 +85,7 @@ async function round(work, name) {
   }
 }
 
-/** Memory after each minute of writes: the load of `put`, on one server. @param {number} minutes */
+/** Memory after each minute of reading, on one server. @param {number} minutes */
 async function soak(minutes) {
   const server = await started("ours");
   for (let minute = 0; minute <= minutes; minute++) {

@@ -18,7 +18,7 @@ export function decodeEntry(contextId: string, text: string): Entry {
 }
 
 /** An entry from the value that `encodeEntry` has written as text. */
-export function entryFrom(contextId: string, stored: unknown): Entry {
+function entryFrom(contextId: string, stored: unknown): Entry {
   if (!isPlainObject(stored)) throw corrupt(contextId, "it is no object");
   const { version, data, lock, createdAtMs, updatedAtMs, updatedBy, note, revision, incarnation, chains } = stored;
   const copied = isPlainObject(data) ? copyDeep(data) : undefined;
