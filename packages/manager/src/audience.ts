@@ -42,25 +42,17 @@ export class Audience<Member> {
   }
 
   /** Those that listen to a context; all of them for `null`, which is about every context. */
-  forEach(contextId: string | null, visit: (member: Member) => void): void {
-    if (this.size === 0) return;
-    if (contextId === null) {
-      for (const member of this.all()) visit(member);
-      return;
-    }
-    for (const member of this.#ofAll) visit(member);
-    const members = this.#byId.get(contextId);
-    if (members !== undefined) for (const member of members) visit(member);
-    for (const [length, prefixes] of this.#byPrefix) {
-      for (const member of prefixes.get(contextId.slice(0, length)) ?? []) visit(member);
-    }
+  of(contextId: string | null): Members<Member> {
+    if (contextId === null) return this.all();
+    const members = this.#byId.get(contextId) ?? this.#ofAll;
+    const isMixed = this.#byPrefix.size > 0 || (this.#ofAll.length > 0 && members !== this.#ofAll);
+    return isMixed ? this.#gathered(contextId) : members;
   }
 
-  /** Whether anybody listens to a context. */
-  has(contextId: string): boolean {
-    if (this.#ofAll.length > 0 || this.#byId.has(contextId)) return true;
-    for (const [length, prefixes] of this.#byPrefix) if (prefixes.has(contextId.slice(0, length))) return true;
-    return false;
+  #gathered(contextId: string): Members<Member> {
+    const lists = [this.#ofAll, this.#byId.get(contextId) ?? []];
+    for (const [length, prefixes] of this.#byPrefix) lists.push(prefixes.get(contextId.slice(0, length)) ?? []);
+    return lists.flat();
   }
 
   all(): Member[] {

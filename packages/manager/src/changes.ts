@@ -72,6 +72,18 @@ export function currentOf(entry: Entry): ChangeRecord {
   return { revision, kind: "current", contextId, agentId: updatedBy, note, before: undefined, after: entry };
 }
 
+/** The one change that a commit makes to a context where it writes its data and nothing else: by far the most frequent. */
+export function writeBetween(
+  before: Entry | undefined,
+  after: Entry | undefined,
+  revision: number,
+): ChangeRecord | undefined {
+  if (before === undefined || after === undefined) return undefined;
+  if (after.lock !== before.lock || after.incarnation !== before.incarnation) return undefined;
+  const { contextId, updatedBy: agentId, note } = after;
+  return { revision, kind: "updated", contextId, agentId, note, before, after };
+}
+
 /** The changes that one commit makes to one context, in the order in which they make sense; none for a renewal. */
 export function changesBetween(
   contextId: string,
@@ -80,10 +92,8 @@ export function changesBetween(
   revision: number,
   act: Act | undefined,
 ): ChangeRecord[] {
-  if (before !== undefined && after?.lock === before.lock && after.incarnation === before.incarnation) {
-    const { updatedBy: agentId, note } = after; // a write, by far the most frequent
-    return [{ revision, kind: "updated", contextId, agentId, note, before, after }];
-  }
+  const write = writeBetween(before, after, revision);
+  if (write !== undefined) return [write];
   const changes: ChangeRecord[] = [];
   const about = { revision, contextId };
   const add = (kind: ChangeKind, { agentId, note }: Act): void => {

@@ -3,6 +3,7 @@
  * it read on. Written once, over a log that answers at once or with a promise.
  */
 
+import { Chain } from "./chain.ts";
 import { type Change, type ChangeRecord, changeOf, type ContextFilter } from "./changes.ts";
 import { ContextError } from "./errors.ts";
 
@@ -22,6 +23,8 @@ export interface Records {
   readonly records: readonly ChangeRecord[];
   /** The revision up to which this is everything. */
   readonly through: number;
+  /** There may be more already. Without, the reader is woken when there is. */
+  readonly hasMore: boolean;
 }
 
 /** Something that the reader has not read is kept no more. */
@@ -75,11 +78,14 @@ export class Cursor<Data extends object> implements Reader, AsyncIterableIterato
   #phase: Phase;
   #attached = false;
   #reading = false;
-  /** It was woken while it was reading. */
-  #hasNews = false;
+  /** There may be more to read than what it has read. */
+  #hasNews = true;
   #records: readonly ChangeRecord[] = [];
   #next = 0;
-  readonly #requests: Request<Data>[] = [];
+  readonly #requests = new Chain<Request<Data>>();
+  readonly #enqueue = (resolve: Request<Data>["resolve"], reject: Request<Data>["reject"]): void => {
+    this.#requests.push({ resolve, reject });
+  };
   #failure: { readonly reason: unknown } | undefined;
 
   constructor(log: Log, { filter, after, coalesce, signal }: CursorOptions) {
@@ -100,11 +106,10 @@ export class Cursor<Data extends object> implements Reader, AsyncIterableIterato
   }
 
   next(): Promise<IteratorResult<Change<Data>, undefined>> {
-    if (this.#requests.length === 0 && this.#next < this.#records.length) return Promise.resolve(this.#take());
-    return new Promise((resolve, reject) => {
-      this.#requests.push({ resolve, reject });
-      this.wake();
-    });
+    if (this.#requests.first === undefined && this.#next < this.#records.length) return Promise.resolve(this.#take());
+    const coming = new Promise(this.#enqueue);
+    if (this.#hasNews) this.#serve();
+    return coming;
   }
 
   return(): Promise<IteratorResult<Change<Data>, undefined>> {
@@ -123,15 +128,19 @@ export class Cursor<Data extends object> implements Reader, AsyncIterableIterato
     await this.return();
   }
 
-  /** Answers what it can; what is left waits to be woken. */
   wake(): void {
     this.#hasNews = true;
-    while (this.#requests.length > 0) {
+    if (this.#requests.first !== undefined) this.#serve();
+  }
+
+  /** Answers what it can; what is left waits to be woken. */
+  #serve(): void {
+    while (this.#requests.first !== undefined) {
       if (this.#isOver)
         this.#dismiss(); // also while a read is under way: nobody waits for a storage that hangs
-      else if (this.#reading) return;
       else if (this.#next < this.#records.length) this.#requests.shift()?.resolve(this.#take());
-      else if (!this.#read()) return;
+      else if (this.#hasNews && !this.#reading) this.#read();
+      else return;
     }
   }
 
@@ -181,29 +190,25 @@ export class Cursor<Data extends object> implements Reader, AsyncIterableIterato
     for (const { contextId } of records) if (contextId !== null) known.add(contextId);
   }
 
-  /** Whether it is to be tried again: something was read, or it is over. */
-  #read(): boolean {
+  #read(): void {
     if (!this.#attached) this.#attach();
-    if (this.#isOver) return true;
+    if (this.#isOver) return;
+    this.#hasNews = false;
     const page = this.#phase === "live" ? this.#log.read(this, this.#limit) : this.#log.present(this.filter);
-    if (!("then" in page)) return this.#accept(page);
-    void this.#readOn(page);
-    return false;
+    if ("then" in page) void this.#readLate(page);
+    else this.#accept(page);
   }
 
-  /** What comes late is looked at again only if it was something, or if there has been news meanwhile. */
-  async #readOn(late: Promise<Records | Gap>): Promise<void> {
+  async #readLate(late: Promise<Records | Gap>): Promise<void> {
     this.#reading = true;
-    this.#hasNews = false;
-    let goesOn = true;
     try {
       const page = await late;
-      if (!this.#isOver) goesOn = this.#accept(page);
+      if (!this.#isOver) this.#accept(page);
     } catch (error) {
       this.#fail(error);
     }
     this.#reading = false;
-    if (goesOn || this.#hasNews) this.wake();
+    this.#serve();
   }
 
   get #isOver(): boolean {
@@ -214,20 +219,23 @@ export class Cursor<Data extends object> implements Reader, AsyncIterableIterato
     return this.#known === undefined ? RECORDS_AT_ONCE : Infinity;
   }
 
-  #accept(page: Records | Gap): boolean {
+  #accept(page: Records | Gap): void {
     if ("oldest" in page) {
-      if (this.#known !== undefined && !page.isTooOld) this.#phase = "behind";
-      else this.#fail(new ContextError("COMPACTED", { after: this.after, oldest: page.oldest, head: page.head }));
-      return true;
+      if (this.#known === undefined || page.isTooOld) {
+        this.#fail(new ContextError("COMPACTED", { after: this.after, oldest: page.oldest, head: page.head }));
+      } else {
+        this.#phase = "behind";
+        this.#hasNews = true;
+      }
+      return;
     }
-    const { records, through } = page;
+    const { records, through, hasMore } = page;
     if (this.#known === undefined) this.#records = records;
     else this.#records = this.#phase === "behind" ? this.#caughtUp(page, this.#known) : latest(records, this.#known);
     this.#next = 0;
-    const goesOn = this.#phase !== "live";
     this.#phase = "live";
     this.after = through;
-    return goesOn || this.#records.length > 0;
+    if (hasMore) this.#hasNews = true;
   }
 
   /** What is newer than what was read, and what has gone since. */

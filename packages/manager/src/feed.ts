@@ -1,6 +1,7 @@
 /** Who hears of commits: the change log and its readers, and subscribers, who are called. */
 
 import { Audience, passes } from "./audience.ts";
+import { Chain, type Link } from "./chain.ts";
 import {
   type Act,
   type Change,
@@ -9,6 +10,7 @@ import {
   changesBetween,
   type ContextFilter,
   currentOf,
+  writeBetween,
 } from "./changes.ts";
 import type { Gap, Log, Reader, Records } from "./cursor.ts";
 import type { Entry } from "./entry.ts";
@@ -19,8 +21,8 @@ const LIVE_LIMIT = 1_024;
 
 interface Place {
   readonly reader: Reader;
-  /** It has read all there is for it: what follows is the next change that it is woken by. */
-  isIdle: boolean;
+  /** The next change for it; `undefined` when it has read all there is: what follows is what it is woken by. */
+  unread: Link<ChangeRecord> | undefined;
   /** Something that it has not read has been dropped. */
   hasMissed: boolean;
   /** It had missed something before it began. */
@@ -42,20 +44,22 @@ type Listener = (change: Change<any>) => void;
 export class Feed implements Log {
   readonly #entries: ReadonlyMap<string, Entry>;
   readonly #limit: number;
-  /** Oldest first; those before `#start` are dropped. */
-  #kept: ChangeRecord[] = [];
-  #start = 0;
+  /** Oldest first. */
+  readonly #kept = new Chain<ChangeRecord>();
+  #count = 0;
   /** All changes after this revision are kept, as far as anybody who is attached may ask for them. */
   #floor = 0;
   /** The revision of the last commit. */
   head = 0;
   readonly #readers = new Audience<Place>();
   readonly #places = new Map<Reader, Place>();
+  /** How many of them have something to read. */
+  #behind = 0;
   readonly #subscribers = new Audience<Subscriber>();
   /** What subscribers are still to be told. */
-  readonly #untold: ChangeRecord[] = [];
+  readonly #untold = new Chain<ChangeRecord>();
   /** Readers that a commit has something for. */
-  #woken: Reader[] = [];
+  readonly #woken = new Chain<Reader>();
   #isTelling = false;
   #isClosed = false;
   /** While locks are handed on, nobody is told: what that commits is told after what caused it. */
@@ -73,7 +77,7 @@ export class Feed implements Log {
 
   /** Whether somebody is to be told of what has been recorded. */
   get hasNews(): boolean {
-    return this.#untold.length > 0 || this.#woken.length > 0;
+    return this.#untold.first !== undefined || this.#woken.first !== undefined;
   }
 
   /** How many watch or subscribe. */
@@ -84,10 +88,12 @@ export class Feed implements Log {
   /** The most changes that a reader has not read yet. */
   get lag(): number {
     let lag = 0;
-    for (const { reader, isIdle } of this.#places.values()) {
-      if (isIdle) continue;
-      const unread = this.#kept.slice(this.#indexAfter(reader.after));
-      lag = Math.max(lag, unread.filter(({ contextId }) => passes(reader.filter, contextId)).length);
+    for (const { reader, unread } of this.#places.values()) {
+      let count = 0;
+      for (let link = unread; link !== undefined; link = link.next) {
+        if (passes(reader.filter, link.value.contextId)) count += 1;
+      }
+      lag = Math.max(lag, count);
     }
     return lag;
   }
@@ -100,15 +106,18 @@ export class Feed implements Log {
 
   /** One context's part in a commit: to be kept and told, but nobody is called yet. */
   record(contextId: string, before: Entry | undefined, after: Entry | undefined, act: Act | undefined): void {
-    const isHeard = this.#readers.has(contextId) || this.#subscribers.has(contextId);
+    const readers = this.#readers.of(contextId);
+    const isHeard = readers.length > 0 || (this.#subscribers.size > 0 && this.#subscribers.of(contextId).length > 0);
     if (this.#limit === 0 && !isHeard) return;
-    for (const change of changesBetween(contextId, before, after, this.head, act)) this.#add(change);
+    const write = writeBetween(before, after, this.head);
+    if (write !== undefined) this.#add(write, readers);
+    else for (const change of changesBetween(contextId, before, after, this.head, act)) this.#add(change, readers);
   }
 
   /** Every context was deleted at once. */
   recordClear(): void {
     const none = { contextId: null, agentId: null, note: null, before: undefined, after: undefined };
-    this.#add({ revision: this.head, kind: "cleared", ...none });
+    this.#add({ revision: this.head, kind: "cleared", ...none }, this.#readers.all());
   }
 
   /**
@@ -117,22 +126,14 @@ export class Feed implements Log {
    */
   tell(): void {
     if (this.#hushed > 0) return;
-    this.#wakeAll();
-    if (this.#isTelling || this.#untold.length === 0) return;
+    for (let reader = this.#woken.shift(); reader !== undefined; reader = this.#woken.shift()) reader.wake();
+    if (this.#isTelling || this.#untold.first === undefined) return;
     this.#isTelling = true;
     try {
-      for (let next = 0; next < this.#untold.length; next++) this.#tellOf(this.#untold[next] as ChangeRecord);
+      for (let record = this.#untold.shift(); record !== undefined; record = this.#untold.shift()) this.#tellOf(record);
     } finally {
-      this.#untold.length = 0;
       this.#isTelling = false;
     }
-  }
-
-  #wakeAll(): void {
-    if (this.#woken.length === 0) return;
-    const woken = this.#woken;
-    this.#woken = [];
-    for (const reader of woken) reader.wake();
   }
 
   /** Runs what commits as a consequence of a commit; `tell` waits for the end. */
@@ -171,7 +172,7 @@ export class Feed implements Log {
   }
 
   present(filter: ContextFilter | undefined): Records {
-    return { records: this.#matching(filter).map(currentOf), through: this.head };
+    return { records: this.#matching(filter).map(currentOf), through: this.head, hasMore: true };
   }
 
   #matching(filter: ContextFilter | undefined): Entry[] {
@@ -185,21 +186,26 @@ export class Feed implements Log {
 
   read(reader: Reader, limit: number): Records | Gap {
     const place = this.#places.get(reader);
-    if (place === undefined || place.isIdle) return { records: [], through: this.head };
-    if (place.hasMissed) {
+    if (place?.hasMissed === true) {
       place.hasMissed = false; // a reader that goes on has caught up by other means
       return { oldest: this.#oldest, head: this.head, isTooOld: place.isTooOld };
     }
-    const records: ChangeRecord[] = [];
-    let last = reader.after;
-    for (let index = this.#indexAfter(last); index < this.#kept.length; index++) {
-      const record = this.#kept[index] as ChangeRecord;
-      if (records.length >= limit && record.revision !== last) return { records, through: last };
+    if (place?.unread === undefined) return { records: [], through: this.head, hasMore: false };
+    const first = place.unread.value;
+    const records = [first];
+    let { revision: last } = first;
+    for (let link = place.unread.next; link !== undefined; link = link.next) {
+      const record = link.value;
+      if (!passes(reader.filter, record.contextId)) continue;
+      if (records.length >= limit && record.revision !== last) {
+        place.unread = link;
+        return { records, through: last, hasMore: true };
+      }
       last = record.revision;
-      if (passes(reader.filter, record.contextId)) records.push(record);
+      records.push(record);
     }
-    place.isIdle = true;
-    return { records, through: this.head };
+    this.#rest(place);
+    return { records, through: this.head, hasMore: false };
   }
 
   attach(reader: Reader, after: number | undefined): void {
@@ -208,9 +214,19 @@ export class Feed implements Log {
       return;
     }
     const hasMissed = after !== undefined && (after > this.head || after < this.#oldest - 1);
-    const place: Place = { reader, isIdle: false, hasMissed, isTooOld: hasMissed };
+    const unread = hasMissed ? undefined : this.#firstAfter(after ?? this.head, reader.filter);
+    const place: Place = { reader, unread, hasMissed, isTooOld: hasMissed };
     this.#places.set(reader, place);
     this.#readers.add(reader.filter, place);
+    if (unread !== undefined) this.#behind += 1;
+  }
+
+  #firstAfter(revision: number, filter: ContextFilter | undefined): Link<ChangeRecord> | undefined {
+    if (revision === this.head) return undefined;
+    let link = this.#kept.first;
+    while (link !== undefined && (link.value.revision <= revision || !passes(filter, link.value.contextId)))
+      link = link.next;
+    return link;
   }
 
   detach(reader: Reader): void {
@@ -218,6 +234,7 @@ export class Feed implements Log {
     if (place === undefined) return;
     this.#places.delete(reader);
     this.#readers.remove(reader.filter, place);
+    if (place.unread !== undefined) this.#rest(place);
     this.#trim();
   }
 
@@ -226,68 +243,71 @@ export class Feed implements Log {
     return 1 + (this.#limit === 0 ? this.head : this.#floor);
   }
 
-  #add(record: ChangeRecord): void {
+  #add(record: ChangeRecord, readers: readonly Place[]): void {
     if (this.#subscribers.size > 0) this.#untold.push(record);
     if (this.#limit === 0 && this.#readers.size === 0) return;
-    this.#kept.push(record);
-    this.#trim();
-    this.#readers.forEach(record.contextId, (place) => {
-      if (!place.isIdle) return;
-      place.isIdle = false;
+    const link = this.#kept.push(record);
+    this.#count += 1;
+    for (const place of readers) {
+      if (place.unread !== undefined || place.hasMissed) continue;
+      place.unread = link;
       place.reader.after = record.revision - 1;
+      this.#behind += 1;
       this.#woken.push(place.reader);
-    });
+    }
+    this.#trim();
   }
 
   /** Drops the oldest commits that are too many, and takes note of who has not read them. The last one stays. */
   #trim(): void {
-    const limit = Math.max(this.#limit, this.#readers.size > 0 ? LIVE_LIMIT : 0);
-    if (limit === 0) {
-      this.#kept = [];
-      this.#start = 0;
+    if (this.#isForgetful) {
+      this.#forget();
       return;
     }
-    const newest = this.#kept.at(-1)?.revision;
-    while (this.#kept.length - this.#start > limit || this.#isDropped(this.#kept[this.#start])) {
-      const oldest = this.#kept[this.#start] as ChangeRecord;
-      if (oldest.revision === newest) break;
-      this.#start += 1;
-      this.#floor = oldest.revision;
-      this.#readers.forEach(oldest.contextId, (place) => {
-        if (!place.isIdle && place.reader.after < oldest.revision) place.hasMissed = true;
-      });
-    }
-    if (this.#start * 2 > this.#kept.length + LIVE_LIMIT) {
-      this.#kept = this.#kept.slice(this.#start);
-      this.#start = 0;
+    const limit = this.#behind > 0 ? Math.max(this.#limit, LIVE_LIMIT) : this.#limit;
+    if (this.#count <= limit) return;
+    const newest = this.#kept.last?.value.revision;
+    for (let link = this.#kept.first; link !== undefined; link = this.#kept.first) {
+      const { revision, contextId } = link.value;
+      if (revision === newest || (this.#count <= limit && revision > this.#floor)) break;
+      this.#kept.shift();
+      this.#count -= 1;
+      this.#floor = revision;
+      for (const place of this.#readers.of(contextId)) {
+        if (place.unread !== link) continue;
+        place.hasMissed = true;
+        this.#rest(place);
+      }
     }
   }
 
-  #isDropped(record: ChangeRecord | undefined): boolean {
-    return record !== undefined && record.revision <= this.#floor;
+  /** The reader has nothing to read any more. */
+  #rest(place: Place): void {
+    place.unread = undefined;
+    this.#behind -= 1;
+    if (this.#isForgetful) this.#forget();
   }
 
-  /** The first of those kept that is newer: the revisions rise. */
-  #indexAfter(revision: number): number {
-    let [low, high] = [this.#start, this.#kept.length];
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if ((this.#kept[middle] as ChangeRecord).revision > revision) high = middle;
-      else low = middle + 1;
-    }
-    return low;
+  /** Whether nobody is to read what is kept. */
+  get #isForgetful(): boolean {
+    return this.#limit === 0 && this.#behind === 0;
+  }
+
+  #forget(): void {
+    this.#kept.clear();
+    this.#count = 0;
   }
 
   #tellOf(record: ChangeRecord): void {
     let change: Change | undefined;
-    this.#subscribers.forEach(record.contextId, (subscriber) => {
-      if (!subscriber.active || record.revision <= subscriber.since) return;
+    for (const subscriber of this.#subscribers.of(record.contextId)) {
+      if (!subscriber.active || record.revision <= subscriber.since) continue;
       change ??= changeOf(record);
       try {
         subscriber.listener(change);
       } catch (error) {
         report(error);
       }
-    });
+    }
   }
 }

@@ -6,9 +6,7 @@ import { Audience, passes } from "../src/audience.ts";
 import type { ContextFilter } from "../src/changes.ts";
 
 function heardBy(audience: Audience<string>, contextId: string | null): string[] {
-  const members: string[] = [];
-  audience.forEach(contextId, (member) => members.push(member));
-  return members;
+  return [...audience.of(contextId)];
 }
 
 describe("passes", () => {
@@ -67,23 +65,18 @@ describe("an audience", () => {
     const filters = [undefined, "plan", { prefix: "p" }, { prefix: "q" }];
     for (const filter of filters) audience.add(filter, "one");
     for (const filter of filters) audience.remove(filter, "one");
-    expect([audience.size, audience.has("plan"), heardBy(audience, "plan"), audience.all()]).toEqual([
-      0,
-      false,
-      [],
-      [],
-    ]);
+    expect([audience.size, heardBy(audience, "plan"), audience.all()]).toEqual([0, [], []]);
   });
 
   it("does not disturb whoever is going through it", () => {
     const audience = new Audience<string>();
     for (const name of ["ann", "bob", "cyd"]) audience.add("plan", name);
     const heard: string[] = [];
-    audience.forEach("plan", (member) => {
+    for (const member of audience.of("plan")) {
       heard.push(member);
       audience.remove("plan", "bob");
       audience.add("plan", "dan");
-    });
+    }
     expect(heard).toEqual(["ann", "bob", "cyd"]);
   });
 
@@ -113,11 +106,9 @@ describe("an audience", () => {
         }
         expect(audience.size).toBe(present.length);
         for (const id of [...ids, null]) {
-          const heard: number[] = [];
-          audience.forEach(id, (member) => heard.push(member));
+          const heard = [...audience.of(id)];
           const expected = present.filter(({ filter }) => passes(filter, id)).map(({ member }) => member);
           expect(heard.toSorted((a, b) => a - b)).toEqual(expected);
-          if (id !== null) expect(audience.has(id)).toBe(expected.length > 0);
         }
       }),
       { numRuns: 300, ...(seed && { seed: Number(seed) }) },

@@ -410,5 +410,5 @@ function changeRead(change: (page: Page, read: () => Page, limit: number) => Pag
 function cut(page: Page, limit: number): Page {
   if ("oldest" in page || page.records.length <= limit) return page;
   const records = page.records.slice(0, limit);
-  return { records, through: records.at(-1)?.revision ?? page.through };
+  return { records, through: records.at(-1)?.revision ?? page.through, hasMore: true };
 }

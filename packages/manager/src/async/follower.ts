@@ -128,7 +128,7 @@ export class Follower implements Log {
     // What later pages show newer than the first one comes as a change.
     const known = entries.filter(({ revision }) => revision <= head);
     known.sort((one, other) => one.revision - other.revision);
-    return { records: known.map(currentOf), through: head };
+    return { records: known.map(currentOf), through: head, hasMore: true };
   }
 
   async read(reader: Reader, limit: number): Promise<Records | Gap> {
@@ -141,11 +141,11 @@ export class Follower implements Log {
       if (place !== undefined) place.hasRead = true;
       const records = page.changes.filter(({ contextId }) => passes(reader.filter, contextId)).map(recordOf);
       const last = page.changes.at(-1)?.revision;
-      if (records.length > 0) return { records, through: last ?? page.head };
+      if (records.length > 0) return { records, through: last ?? page.head, hasMore: true };
       after = last ?? page.head;
       if (after < page.head || place?.hasNews === true) continue;
       if (place !== undefined) place.isIdle = true;
-      return { records, through: after };
+      return { records, through: after, hasMore: false };
     }
   }
 
@@ -223,20 +223,20 @@ export class Follower implements Log {
   }
 
   #tell(record: ChangeRecord): void {
-    this.#readers.forEach(record.contextId, (place) => {
+    for (const place of this.#readers.of(record.contextId)) {
       if (place.isIdle) place.reader.after = Math.max(place.reader.after, record.revision - 1);
       this.#wake(place);
-    });
+    }
     let change: Change | undefined;
-    this.#subscribers.forEach(record.contextId, (subscriber) => {
-      if (!subscriber.active || record.revision <= subscriber.since) return;
+    for (const subscriber of this.#subscribers.of(record.contextId)) {
+      if (!subscriber.active || record.revision <= subscriber.since) continue;
       change ??= changeOf(record);
       try {
         subscriber.listener(change);
       } catch (error) {
         report(error);
       }
-    });
+    }
   }
 
   #wake(place: Place): void {

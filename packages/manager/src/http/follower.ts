@@ -65,22 +65,22 @@ export class HttpFollower implements Followed {
     // What is newer than the head comes as a change.
     const known = entries.filter(({ revision }) => revision <= head);
     known.sort((one, other) => one.revision - other.revision);
-    return { records: known.map(currentOf), through: head };
+    return { records: known.map(currentOf), through: head, hasMore: true };
   }
 
   read(reader: Reader, limit: number): Eventually<Records | Gap> {
     const place = this.#places.get(reader);
-    if (place === undefined) return { records: [], through: reader.after };
+    if (place === undefined) return { records: [], through: reader.after, hasMore: false };
     place.feed ??= this.#feed(reader.filter, reader.after, PATIENCE_MS, () => reader.wake());
     const { feed } = place;
     const records = feed.take(limit);
     const last = records.at(-1);
     if (last !== undefined) {
       place.hasRead = true;
-      return { records, through: last.revision };
+      return { records, through: last.revision, hasMore: true };
     }
     if (feed.failure !== undefined) return Promise.reject(feed.failure);
-    if (feed.gap === undefined) return { records, through: reader.after };
+    if (feed.gap === undefined) return { records, through: reader.after, hasMore: false };
     place.feed = undefined;
     return { ...feed.gap, isTooOld: !place.hasRead };
   }
