@@ -1,8 +1,10 @@
 import type { Item } from "./agenda.ts";
+import { holderOf } from "./entry.ts";
 import { ContextError } from "./errors.ts";
 import { Hold, type Term } from "./hold.ts";
 import { type Lease, leaseOn, releaseQuietly } from "./leases.ts";
 import type { Waiting } from "./handovers.ts";
+import type { Waiter } from "./queues.ts";
 import type { Store } from "./store.ts";
 
 /** How to acquire; every wait ends. */
@@ -28,16 +30,18 @@ export interface Request extends Term {
 export function acquire<Data extends object>(store: Store, request: Request): Lease<Data> | Promise<Lease<Data>> {
   const { agentId, contextIds, signal } = request;
   signal?.throwIfAborted();
+  const leaseMs = store.clock.leaseMs();
   let free = true;
   for (const contextId of contextIds) {
-    if (!store.entries.has(contextId)) throw store.refusal(new ContextError("NOT_FOUND", { contextId }));
-    if (store.handovers.isAwaited(contextId) || store.handovers.holderOf(contextId) !== null) free = false;
+    const entry = store.entries.get(contextId);
+    if (entry === undefined) throw store.refusal(new ContextError("NOT_FOUND", { contextId }));
+    if (store.handovers.isAwaited(contextId) || holderOf(entry, leaseMs) !== null) free = false;
   }
-  if (free) return leaseOn<Data>(new Hold(store, agentId, contextIds, request));
-  const cycle = store.handovers.cycle(request);
+  if (free) return leaseOn<Data>(new Hold(store, agentId, contextIds, request, leaseMs));
+  const cycle = store.handovers.cycle(request, leaseMs);
   if (cycle !== undefined) throw store.refusal(new ContextError("DEADLOCK", { cycle }));
   const granted = new Promise<Lease<Data>>((resolve, reject) => {
-    new InLine<Data>(store, request, resolve, reject).wait();
+    new InLine<Data>(store, request, leaseMs, resolve, reject).wait(leaseMs);
   });
   return signal === undefined ? granted : orGivenBack(granted, signal);
 }
@@ -59,6 +63,7 @@ async function orGivenBack<Data extends object>(
 class InLine<Data extends object> implements Waiting, Item {
   readonly agentId: string;
   readonly contextIds: readonly string[];
+  tickets: Waiter["tickets"] = undefined;
   readonly slackMs = 0;
   readonly atMs: number;
   previous: Item | undefined = undefined;
@@ -71,21 +76,22 @@ class InLine<Data extends object> implements Waiting, Item {
   constructor(
     store: Store,
     request: Request,
+    leaseMs: number,
     resolve: (lease: Lease<Data>) => void,
     reject: (reason: unknown) => void,
   ) {
     this.agentId = request.agentId;
     this.contextIds = request.contextIds;
-    this.atMs = store.clock.leaseMs() + request.timeoutMs;
+    this.atMs = leaseMs + request.timeoutMs;
     this.#store = store;
     this.#request = request;
     this.#resolve = resolve;
     this.#reject = reject;
   }
 
-  wait(): void {
+  wait(leaseMs: number): void {
     const { signal, timeoutMs } = this.#request;
-    this.#store.handovers.wait(this);
+    this.#store.handovers.wait(this, leaseMs);
     if (timeoutMs === 0) {
       this.due();
       return;
@@ -94,9 +100,9 @@ class InLine<Data extends object> implements Waiting, Item {
     this.#store.deadlines.add(this);
   }
 
-  grant(): void {
+  grant(leaseMs: number): void {
     this.#stop();
-    this.#resolve(leaseOn<Data>(new Hold(this.#store, this.agentId, this.contextIds, this.#request)));
+    this.#resolve(leaseOn<Data>(new Hold(this.#store, this.agentId, this.contextIds, this.#request, leaseMs)));
   }
 
   fail(reason: unknown): void {

@@ -276,16 +276,22 @@ export class Agent<Data extends object = JsonObject> {
    * const lease = await planner.acquire(["plan", "budget"], { timeoutMs: 5_000 });
    * ```
    */
-  async acquire(contextIds: string | readonly string[], options?: AcquireOptions): Promise<Lease<Data>> {
-    this.#checkOpen();
-    return acquire<Data>(this.#store, {
-      agentId: this.agentId,
-      contextIds: readContextIds(contextIds),
-      ttlMs: readMs(options, "ttlMs", 1) ?? DEFAULT_TTL_MS,
-      maxHoldMs: readMs(options, "maxHoldMs", 0) ?? DEFAULT_MAX_HOLD_MS,
-      timeoutMs: readTimeout(options),
-      signal: readSignal(options),
-    });
+  acquire(contextIds: string | readonly string[], options?: AcquireOptions): Promise<Lease<Data>> {
+    // Not `async`: a promise for a promise would cost each waiter as much as its place in the queue.
+    try {
+      this.#checkOpen();
+      const lease = acquire<Data>(this.#store, {
+        agentId: this.agentId,
+        contextIds: readContextIds(contextIds),
+        ttlMs: readMs(options, "ttlMs", 1) ?? DEFAULT_TTL_MS,
+        maxHoldMs: readMs(options, "maxHoldMs", 0) ?? DEFAULT_MAX_HOLD_MS,
+        timeoutMs: readTimeout(options),
+        signal: readSignal(options),
+      });
+      return Promise.resolve(lease);
+    } catch (error) {
+      return Promise.reject(error); // oxlint-disable-line typescript/prefer-promise-reject-errors -- a signal's reason
+    }
   }
 
   /**

@@ -93,6 +93,12 @@ export function hasLapsed(lock: Lock, leaseMs: number): boolean {
   return lock.deadlineMs !== null && leaseMs >= lock.deadlineMs;
 }
 
+/** The agent that a context is held by; `null` when nobody holds it, or when its lock may be taken over. */
+export function holderOf(entry: Entry | undefined, leaseMs: number): string | null {
+  const lock = entry?.lock ?? null;
+  return lock === null || hasLapsed(lock, leaseMs) ? null : lock.owner;
+}
+
 /** Who holds a lock, as error details tell it. */
 export function holding({ owner, sinceMs, expiresAtMs }: Lock): LockHolding {
   return { owner, since: new Date(sinceMs), expiresAt: expiresAtMs === null ? null : new Date(expiresAtMs) };

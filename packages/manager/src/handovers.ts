@@ -5,7 +5,7 @@
 
 import type { Agenda, Item } from "./agenda.ts";
 import type { Clock } from "./clock.ts";
-import { type Entry, hasLapsed, holding, isAnother, type Lock } from "./entry.ts";
+import { type Entry, hasLapsed, holderOf, holding, isAnother, type Lock } from "./entry.ts";
 import { ContextError, type ErrorDetails } from "./errors.ts";
 import { Queues, type Waiter } from "./queues.ts";
 
@@ -17,7 +17,7 @@ export interface Holder {
 /** A waiter and what becomes of it: exactly one of the two is called, once. */
 export interface Waiting extends Waiter {
   /** Its turn has come: takes the locks. */
-  grant(): void;
+  grant(leaseMs: number): void;
   fail(error: unknown): void;
 }
 
@@ -33,6 +33,7 @@ export class Handovers {
   readonly #lapses = new Map<string, Lapse>();
   /** What is to be settled later. */
   #unsettled: Set<string> | undefined;
+  readonly #ownerOf = (contextId: string): string | null => this.#entries.get(contextId)?.lock?.owner ?? null;
   /** How many have ever waited, and how many leases have been lost. */
   waits = 0;
   losses = 0;
@@ -48,25 +49,19 @@ export class Handovers {
     return this.#queues.size > 0 || this.#holders.size > 1;
   }
 
-  /** The agent that a context is held by; `null` when nobody holds it, or when its lock may be taken over. */
-  holderOf = (contextId: string): string | null => {
-    const lock = this.#entries.get(contextId)?.lock ?? null;
-    return lock === null || hasLapsed(lock, this.#clock.leaseMs()) ? null : lock.owner;
-  };
-
   /** Whether somebody waits for a context: then nobody else may take its lock out of turn. */
   isAwaited(contextId: string): boolean {
     return this.#queues.size > 0 && this.#queues.has(contextId);
   }
 
-  cycle(waiter: Waiter): ErrorDetails["DEADLOCK"]["cycle"] | undefined {
-    return this.#queues.cycle(waiter.agentId, waiter.contextIds, this.holderOf);
+  cycle({ agentId, contextIds }: Waiter, leaseMs: number): ErrorDetails["DEADLOCK"]["cycle"] | undefined {
+    return this.#queues.cycle(agentId, contextIds, (contextId) => this.#holderOf(contextId, leaseMs));
   }
 
-  wait(waiter: Waiting): void {
+  wait(waiter: Waiting, leaseMs: number): void {
     this.waits += 1;
-    this.#queues.join(waiter, (contextId) => this.#entries.get(contextId)?.lock?.owner ?? null);
-    for (const contextId of waiter.contextIds) this.#watchLapse(contextId);
+    this.#queues.join(waiter, this.#ownerOf);
+    for (const contextId of waiter.contextIds) this.#watchLapse(contextId, leaseMs);
   }
 
   /** Takes a waiter out of its queues; those behind it may have their turn now. */
@@ -78,8 +73,9 @@ export class Handovers {
   /** Why a waiter still waits: the first of its contexts that is held, or else in whose queue it is not first. */
   obstacle(waiter: Waiter): Omit<ErrorDetails["TIMEOUT"], "timeoutMs"> {
     const { contextIds } = waiter;
+    const leaseMs = this.#clock.leaseMs();
     const contextId =
-      contextIds.find((id) => this.holderOf(id) !== null) ??
+      contextIds.find((id) => this.#holderOf(id, leaseMs) !== null) ??
       contextIds.find((id) => this.#queues.first(id) !== waiter) ??
       contextIds[0] ??
       "";
@@ -130,18 +126,21 @@ export class Handovers {
       return;
     }
     const entry = this.#entries.get(contextId);
-    if (entry === undefined) {
-      this.#watchLapse(contextId); // nothing lapses there any more
+    if (entry === undefined || !this.#queues.has(contextId)) {
+      this.#forgetLapse(contextId);
       return;
     }
     this.#queues.pass(contextId, entry.lock?.owner ?? null);
+    const leaseMs = this.#clock.leaseMs();
     const waiter = this.#queues.first(contextId) as Waiting | undefined;
-    if (waiter !== undefined && this.#queues.isFirstEverywhere(waiter) && this.#allFree(waiter)) {
-      this.#queues.leave(waiter);
-      waiter.grant();
-      // Its other queues move up too; their heads cannot be granted before the lock just taken is free again.
+    if (waiter === undefined || !this.#queues.isFirstEverywhere(waiter) || !this.#areFree(waiter, leaseMs)) {
+      this.#watchLapse(contextId, leaseMs);
+      return;
     }
-    this.#watchLapse(contextId);
+    for (const id of waiter.contextIds) this.#queues.pass(id, waiter.agentId);
+    this.#queues.leave(waiter);
+    waiter.grant(leaseMs); // which settles all that it takes, for those who go on waiting
+    if (!this.#queues.has(contextId)) this.#forgetLapse(contextId);
   }
 
   /** Tells the waiters for a context, and the holder of its lock, what a commit means for them. */
@@ -168,27 +167,36 @@ export class Handovers {
     for (const { contextIds } of waiters) for (const contextId of contextIds) this.settle(contextId);
   }
 
-  #allFree({ contextIds }: Waiter): boolean {
-    return contextIds.every((contextId) => this.holderOf(contextId) === null);
+  #holderOf(contextId: string, leaseMs: number): string | null {
+    return holderOf(this.#entries.get(contextId), leaseMs);
+  }
+
+  #areFree({ contextIds }: Waiter, leaseMs: number): boolean {
+    for (const contextId of contextIds) if (this.#holderOf(contextId, leaseMs) !== null) return false;
+    return true;
   }
 
   /** A lock that lapses hands over to the first waiter without anybody calling anything. */
-  #watchLapse(contextId: string): void {
-    if (this.#lapses.size === 0 && this.#queues.size === 0) return;
+  #watchLapse(contextId: string, leaseMs: number): void {
     const lock = this.#queues.has(contextId) ? (this.#entries.get(contextId)?.lock ?? null) : null;
-    const lapse = this.#lapses.get(contextId);
     // One that has lapsed already is settled by the waiter that gets the last of its other contexts.
-    if (lock === null || lock.deadlineMs === null || hasLapsed(lock, this.#clock.leaseMs())) {
-      if (lapse !== undefined) this.#deadlines.remove(lapse);
-      this.#lapses.delete(contextId);
-    } else if (lapse === undefined) {
-      const added = new Lapse(this, contextId, lock.deadlineMs);
-      this.#lapses.set(contextId, added);
-      this.#deadlines.add(added);
-    } else {
-      lapse.atMs = lock.deadlineMs;
-      this.#deadlines.add(lapse);
+    if (lock === null || lock.deadlineMs === null || hasLapsed(lock, leaseMs)) {
+      this.#forgetLapse(contextId);
+      return;
     }
+    const known = this.#lapses.get(contextId);
+    const lapse = known ?? new Lapse(this, contextId, lock.deadlineMs);
+    if (known === undefined) this.#lapses.set(contextId, lapse);
+    lapse.atMs = lock.deadlineMs;
+    this.#deadlines.add(lapse);
+  }
+
+  #forgetLapse(contextId: string): void {
+    if (this.#lapses.size === 0) return;
+    const lapse = this.#lapses.get(contextId);
+    if (lapse === undefined) return;
+    this.#deadlines.remove(lapse);
+    this.#lapses.delete(contextId);
   }
 }
 

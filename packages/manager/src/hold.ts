@@ -34,9 +34,15 @@ export class Hold implements Holder, Item {
   #lost: ErrorDetails["LEASE_LOST"] | undefined;
   #told = false;
 
-  /** Takes the locks. The caller knows that they are free. */
-  constructor(store: Store, agentId: string, contextIds: readonly string[], { ttlMs, maxHoldMs }: Term) {
-    const time = store.time(undefined, true);
+  /** Takes the locks. The caller knows that they are free at this lease time. */
+  constructor(
+    store: Store,
+    agentId: string,
+    contextIds: readonly string[],
+    { ttlMs, maxHoldMs }: Term,
+    leaseMs: number,
+  ) {
+    const time = { wallMs: store.clock.wallMs(), leaseMs };
     this.store = store;
     this.agentId = agentId;
     this.contextIds = contextIds;
@@ -47,11 +53,11 @@ export class Hold implements Holder, Item {
     this.slackMs = ttlMs / 12;
     this.#ttlMs = ttlMs;
     this.#held = contextIds;
-    this.#renewUntilMs = time.leaseMs + maxHoldMs;
-    this.#deadlineMs = time.leaseMs + ttlMs;
+    this.#renewUntilMs = leaseMs + maxHoldMs;
+    this.#deadlineMs = leaseMs + ttlMs;
     store.handovers.hold(this.token, this);
-    this.#renewFrom(time.leaseMs);
-    this.#checkStillHeld();
+    this.#renewFrom(leaseMs);
+    if (store.head !== this.token) this.#checkStillHeld();
   }
 
   get expiresAt(): Date | null {

@@ -10,6 +10,8 @@
 export interface Waiter {
   readonly agentId: string;
   readonly contextIds: readonly string[];
+  /** Its places in the queues; only `Queues` writes these. */
+  tickets?: readonly Ticket[] | undefined;
 }
 
 /** An agent, and the context that it waits for. */
@@ -26,27 +28,35 @@ interface Ticket {
   readonly queue: Queue;
   ahead: Ticket | null;
   behind: Ticket | null;
+  readonly standing: Standing;
+  /** The other tickets of the same agent. */
+  older: Ticket | null;
+  newer: Ticket | null;
 }
 
 interface Queue {
   readonly contextId: string;
   first: Ticket | null;
   last: Ticket | null;
-  holder: string | null;
+  holder: Standing | null;
+}
+
+/** An agent that waits, or that somebody waits for. */
+interface Standing {
+  readonly agentId: string;
+  oldest: Ticket | null;
+  newest: Ticket | null;
+  /** In how many queues somebody waits for it as the holder. */
+  holds: number;
 }
 
 export class Queues {
   /** Only contexts that somebody waits for have a queue. */
   readonly #queues = new Map<string, Queue>();
-  readonly #tickets = new Map<Waiter, readonly Ticket[]>();
-  readonly #waitersOf = new Map<string, Set<Waiter>>();
-  /** In how many queues somebody waits for this agent as the holder. */
-  readonly #holds = new Map<string, number>();
-
+  /** Only agents that wait or are waited for. */
+  readonly #standings = new Map<string, Standing>();
   /** The number of waiters. */
-  get size(): number {
-    return this.#tickets.size;
-  }
+  size = 0;
 
   has(contextId: string): boolean {
     return this.#queues.has(contextId);
@@ -56,14 +66,15 @@ export class Queues {
     return this.#queues.get(contextId)?.first?.waiter;
   }
 
-  isFirstEverywhere(waiter: Waiter): boolean {
-    return this.#ticketsOf(waiter).every(({ ahead }) => ahead === null);
+  isFirstEverywhere({ tickets = [] }: Waiter): boolean {
+    for (const { ahead } of tickets) if (ahead !== null) return false;
+    return true;
   }
 
   /** The place of a waiter in the queue of a context, from 1. */
   position(waiter: Waiter, contextId: string): number {
     let position = 0;
-    let ticket = this.#ticketsOf(waiter).find(({ queue }) => queue.contextId === contextId) ?? null;
+    let ticket = waiter.tickets?.find(({ queue }) => queue.contextId === contextId) ?? null;
     for (; ticket !== null; ticket = ticket.ahead) position += 1;
     return position;
   }
@@ -76,9 +87,14 @@ export class Queues {
     return waiters;
   }
 
-  /** Those of an agent, or of all. */
+  /** Those of an agent, the first to come first, or of all. */
   waitersOf(agentId: string | undefined): Waiter[] {
-    return [...(agentId === undefined ? this.#tickets.keys() : (this.#waitersOf.get(agentId) ?? []))];
+    const standings = agentId === undefined ? this.#standings.values() : [this.#standings.get(agentId)];
+    const waiters = new Set<Waiter>();
+    for (const standing of standings) {
+      for (let ticket = standing?.oldest ?? null; ticket !== null; ticket = ticket.newer) waiters.add(ticket.waiter);
+    }
+    return [...waiters];
   }
 
   get lengths(): { contextId: string; waiting: number }[] {
@@ -89,42 +105,47 @@ export class Queues {
   }
 
   join(waiter: Waiter, holderOf: HolderOf): void {
-    const tickets = waiter.contextIds.map((contextId): Ticket => {
+    const standing = this.#standingOf(waiter.agentId);
+    waiter.tickets = waiter.contextIds.map((contextId) => {
       const queue = this.#queues.get(contextId) ?? this.#open(contextId, holderOf(contextId));
-      const ticket: Ticket = { waiter, queue, ahead: queue.last, behind: null };
-      if (queue.last === null) queue.first = ticket;
-      else queue.last.behind = ticket;
+      const { last: ahead } = queue;
+      const { newest: older } = standing;
+      const ticket: Ticket = { waiter, queue, ahead, behind: null, standing, older, newer: null };
+      if (ahead === null) queue.first = ticket;
+      else ahead.behind = ticket;
       queue.last = ticket;
+      if (older === null) standing.oldest = ticket;
+      else older.newer = ticket;
+      standing.newest = ticket;
       return ticket;
     });
-    this.#tickets.set(waiter, tickets);
-    const waiters = this.#waitersOf.get(waiter.agentId);
-    if (waiters === undefined) this.#waitersOf.set(waiter.agentId, new Set([waiter]));
-    else waiters.add(waiter);
+    this.size += 1;
   }
 
   /** Takes a waiter out, wherever it stands: the order of the others stays. */
   leave(waiter: Waiter): void {
-    for (const { queue, ahead, behind } of this.#ticketsOf(waiter)) {
+    const { tickets } = waiter;
+    if (tickets === undefined) return;
+    waiter.tickets = undefined;
+    this.size -= 1;
+    for (const { queue, ahead, behind, standing, older, newer } of tickets) {
       if (ahead === null) queue.first = behind;
       else ahead.behind = behind;
       if (behind === null) queue.last = ahead;
       else behind.ahead = ahead;
+      if (older === null) standing.oldest = newer;
+      else older.newer = newer;
+      if (newer === null) standing.newest = older;
+      else newer.older = older;
       if (queue.first === null) this.#close(queue);
+      this.#forgetIdle(standing);
     }
-    this.#tickets.delete(waiter);
-    const waiters = this.#waitersOf.get(waiter.agentId);
-    waiters?.delete(waiter);
-    if (waiters?.size === 0) this.#waitersOf.delete(waiter.agentId);
   }
 
   /** The lock of a context has passed to another holder, or to nobody. */
   pass(contextId: string, holder: string | null): void {
     const queue = this.#queues.get(contextId);
-    if (queue === undefined) return;
-    this.#count(queue.holder, -1);
-    queue.holder = holder;
-    this.#count(holder, 1);
+    if (queue !== undefined && queue.holder?.agentId !== holder) this.#setHolder(queue, holder);
   }
 
   /**
@@ -136,7 +157,7 @@ export class Queues {
     const own = contextIds.find((contextId) => holderOf(contextId) === agentId);
     if (own !== undefined) return [{ agentId, contextId: own }];
     // Nobody waits for an agent that holds nothing wanted and waits nowhere: the common case costs nothing.
-    if (!this.#holds.has(agentId) && !this.#waitersOf.has(agentId)) return undefined;
+    if (!this.#standings.has(agentId)) return undefined;
 
     const reachedBy = new Map<string, Wait>();
     const pending: string[] = [];
@@ -151,37 +172,45 @@ export class Queues {
     }
     for (let agent = pending.pop(); agent !== undefined; agent = pending.pop()) {
       if (agent === agentId) return shortened(trail(agentId, reachedBy));
-      for (const waiter of this.#waitersOf.get(agent) ?? []) {
-        for (const { ahead, queue } of this.#ticketsOf(waiter)) {
-          const { contextId } = queue;
-          reach(ahead?.waiter.agentId ?? holderOf(contextId), { agentId: agent, contextId });
-        }
+      for (let ticket = this.#standings.get(agent)?.oldest ?? null; ticket !== null; ticket = ticket.newer) {
+        const { contextId } = ticket.queue;
+        reach(ticket.ahead?.waiter.agentId ?? holderOf(contextId), { agentId: agent, contextId });
       }
     }
     return undefined;
   }
 
-  #ticketsOf(waiter: Waiter): readonly Ticket[] {
-    return this.#tickets.get(waiter) ?? [];
-  }
-
   #open(contextId: string, holder: string | null): Queue {
-    const queue: Queue = { contextId, first: null, last: null, holder };
+    const queue: Queue = { contextId, first: null, last: null, holder: null };
     this.#queues.set(contextId, queue);
-    this.#count(holder, 1);
+    this.#setHolder(queue, holder);
     return queue;
   }
 
   #close(queue: Queue): void {
     this.#queues.delete(queue.contextId);
-    this.#count(queue.holder, -1);
+    this.#setHolder(queue, null);
   }
 
-  #count(agentId: string | null, change: number): void {
-    if (agentId === null) return;
-    const holds = (this.#holds.get(agentId) ?? 0) + change;
-    if (holds === 0) this.#holds.delete(agentId);
-    else this.#holds.set(agentId, holds);
+  #setHolder(queue: Queue, agentId: string | null): void {
+    const { holder } = queue;
+    queue.holder = agentId === null ? null : this.#standingOf(agentId);
+    if (queue.holder !== null) queue.holder.holds += 1;
+    if (holder === null) return;
+    holder.holds -= 1;
+    this.#forgetIdle(holder);
+  }
+
+  #standingOf(agentId: string): Standing {
+    const known = this.#standings.get(agentId);
+    if (known !== undefined) return known;
+    const standing: Standing = { agentId, oldest: null, newest: null, holds: 0 };
+    this.#standings.set(agentId, standing);
+    return standing;
+  }
+
+  #forgetIdle({ agentId, oldest, holds }: Standing): void {
+    if (oldest === null && holds === 0) this.#standings.delete(agentId);
   }
 }
 

@@ -172,8 +172,9 @@ export class Store implements Room, World {
     for (const contextId of contextIds) {
       plan.write(contextId, this.accept(rule(plan.read(contextId), contextId)));
     }
+    const revision = this.head + 1; // what follows from the commit may commit more
     this.commitPlan(plan);
-    return this.head;
+    return revision;
   }
 
   plan(): Plan {

@@ -305,6 +305,19 @@ describe("release", () => {
 });
 
 describe("a lease on several contexts", () => {
+  it("bears the token that it was granted, whatever those commit who lose a lock by it", async () => {
+    manager.create("budget", { step: 1 });
+    const lost = await ann.acquire("plan", hung);
+    lost.signal.addEventListener("abort", () => manager.create("what ann was doing", { step: 1 }));
+    clock.advance(1_000);
+    const lease = await bob.acquire(["plan", "budget"]);
+    expect(manager.get("what ann was doing")).toBeDefined();
+    expect(lease.token).toBe(manager.get("plan")?.lock?.token);
+    expect(lease.signal.aborted).toBe(false);
+    lease.renew();
+    lease.release();
+  });
+
   it("writes to those and to no other", async () => {
     manager.create("other", { step: 1 });
     manager.create("third", { step: 1 });
