@@ -116,6 +116,14 @@ describe.each(ways)("MCP, %s", (name, connect, listens) => {
     await expect(connected.readResource({ uri: "context://none" })).rejects.toThrow(/none/);
   });
 
+  it("promises no updates but those that it sends", async () => {
+    const connected = await connect(new SharedContextManager());
+    expect(connected.getServerCapabilities()).toMatchObject({
+      tools: { listChanged: false },
+      resources: { subscribe: listens, listChanged: listens },
+    });
+  });
+
   it.runIf(listens)("tells of changes that others make", async () => {
     const manager = await openManager("memory:");
     later(manager);
