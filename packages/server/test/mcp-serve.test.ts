@@ -173,11 +173,6 @@ describe("shared-context mcp", () => {
     expect(nonsense).toMatchObject({ code: 0, stdout: "", stderr: expect.stringContaining("INTERNAL") });
   });
 
-  it("says where the MCP of a server is", async () => {
-    const refused = await run("http://127.0.0.1:9/", ["mcp"]);
-    expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining("http://127.0.0.1:9/mcp") });
-  });
-
   const built = fileURLToPath(new URL("../dist/bin.js", import.meta.url));
   const sources = ["--import", new URL("sources.mjs", import.meta.url).href];
   const ways: [name: string, args: string[], canRun: boolean][] = [
