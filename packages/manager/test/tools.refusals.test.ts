@@ -12,17 +12,17 @@ import {
 import { describe, expect, it } from "vitest";
 import { type ContextTools, contextTools, type ToolsManager } from "shared-context-manager/tools";
 
-type Broken = Partial<Pick<ToolsManager, "get" | "stats" | "agent">> & Partial<Iterable<never>>;
+type Broken = Partial<Pick<ToolsManager, "get" | "stats" | "agent">> & { readonly list?: () => Iterator<never> };
 
 /** Tools on a manager of which a part fails. */
-function broken(part: Broken, manager = new SharedContextManager()): ContextTools {
+function broken({ list, ...part }: Broken, manager = new SharedContextManager()): ContextTools {
   const whole: ToolsManager = {
     get: (contextId) => manager.get(contextId),
     agent: (agentId) => manager.agent(agentId),
     history: (contextId) => manager.history(contextId),
     stats: () => manager.stats(),
     waitFor: (contextId, predicate, options) => manager.waitFor(contextId, predicate, options),
-    [Symbol.iterator]: () => manager[Symbol.iterator](),
+    [Symbol.iterator]: list ?? (() => manager[Symbol.iterator]()),
     ...part,
   };
   return contextTools({ manager: whole, agentId: "ann" }, { claims: true });
@@ -61,7 +61,7 @@ describe("a refusal of the storage", () => {
 
 describe("a storage that goes away in the middle of a call", () => {
   it("leaves it that an id is not there, only without those that are", async () => {
-    const { context_read } = broken({ [Symbol.iterator]: thrower(away) });
+    const { context_read } = broken({ list: thrower(away) });
     expect(await context_read.execute({ id: "plan" })).toMatchObject({
       isError: true,
       code: "NOT_FOUND",
