@@ -3,7 +3,7 @@
 import { describe, type JsonObject } from "../data.ts";
 import { type AnyContextError, isContextError } from "../errors.ts";
 import { type Session, unlessRefused } from "./session.ts";
-import type { Arguments, ToolsSnapshot } from "./types.ts";
+import type { ToolsSnapshot } from "./types.ts";
 
 /** A result without its notices. */
 export type Outcome = JsonObject;
@@ -17,21 +17,21 @@ export function refuseArgument(message: string, next = "Correct the argument and
 }
 
 /** The refusal of the manager, for a model. What is no refusal is thrown again. */
-export async function refusalOf(error: unknown, session: Session, input: Arguments): Promise<Outcome> {
+export async function refusalOf(error: unknown, session: Session): Promise<Outcome> {
   if (!isContextError(error)) throw error;
   const refusal = (next: string, message = error.message): Outcome => refuse(error.code, message, next);
   switch (error.code) {
     case "EXISTS":
       return refusal("Read it with context_read, then change it with context_write; or create one with another id.");
     case "NOT_FOUND":
-      return notFound(session, input.id);
+      return notFound(session, error.details.contextId);
     case "LOCKED":
       return lockedBy(error, session);
     case "LEASE_LOST":
-      session.forget(input.id);
+      session.forget(error.details.contextId);
       return refusal(
         "Nothing was written. Read the context again, and claim it again if you still need to.",
-        `your claim on ${describe(input.id)} is lost: ${error.details.reason}`,
+        `your claim on ${describe(error.details.contextId)} is lost: ${error.details.reason}`,
       );
     case "DEADLOCK":
       return refusal(
