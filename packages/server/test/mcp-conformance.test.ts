@@ -1,13 +1,13 @@
 /** The official conformance suite against `/mcp`; the page of MCP says which of its scenarios apply, and why not the rest. */
 
 import { execFile } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { openManager } from "shared-context-manager";
 import { serve } from "shared-context-server";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
+import { folder } from "./command-line.ts";
 
 const page = readFileSync(new URL("../../../docs/mcp.md", import.meta.url), "utf8");
 const suite = new URL("../../../node_modules/@modelcontextprotocol/conformance/dist/index.js", import.meta.url);
@@ -51,9 +51,6 @@ function run(args: readonly string[]): Promise<string> {
 }
 
 describe.runIf(canRun)("the official conformance suite", () => {
-  const folder = mkdtempSync(join(tmpdir(), "conformance-"));
-  afterAll(() => rmSync(folder, { recursive: true, force: true }));
-
   let scenarios: string[] = [];
   const checks = new Map<string, Check[]>();
   beforeAll(async () => {

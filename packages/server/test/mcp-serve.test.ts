@@ -175,8 +175,11 @@ describe("shared-context mcp", () => {
 
   const built = fileURLToPath(new URL("../dist/bin.js", import.meta.url));
   const sources = ["--import", new URL("sources.mjs", import.meta.url).href];
+  const isBuilt = existsSync(built) && process.env["SHARED_CONTEXT_TARGET"] === "dist";
+  if (!isBuilt)
+    process.stderr.write("SHARED_CONTEXT_TARGET is not dist: shared-context mcp is not started from the build\n");
   const ways: [name: string, args: string[], canRun: boolean][] = [
-    ["the build", [built], existsSync(built) && process.env["SHARED_CONTEXT_TARGET"] === "dist"],
+    ["the build", [built], isBuilt],
     ["the sources", [...sources, fileURLToPath(new URL("../src/bin.ts", import.meta.url))], canRunSources],
   ];
   describe.each(ways)("as a process, from %s", (_name, program, canRun) => {
