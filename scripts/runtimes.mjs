@@ -1,4 +1,4 @@
-/** Where to find the runtimes that the build is tested on: exact versions, downloaded once into a cache. */
+/** Where to find the runtimes and programs that are tested with: exact versions, downloaded once into a cache. */
 
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync } from "node:fs";
@@ -34,6 +34,16 @@ export function chromium() {
 }
 
 /**
+ * The Inspector of MCP, a script for Node 22.19 or newer. With its web page it comes to 110 MB, and it has an install
+ * script: too much to be a dependency of everybody who works on this.
+ *
+ * @returns {Found}
+ */
+export function inspector(/** @type {string} */ version) {
+  return installed("@modelcontextprotocol/inspector", version, "clients/launcher/build/index.js");
+}
+
+/**
  * The platform's own package, which holds the plain executable: the wrappers `node`, `bun` and `deno` need install scripts.
  *
  * @param {string} name
@@ -42,6 +52,18 @@ export function chromium() {
  * @returns {Found}
  */
 function executable(name, version, path) {
+  const found = installed(name, version, path);
+  if ("missing" in found || runs(found.file)) return found;
+  return { missing: `${name}@${version} does not run here` };
+}
+
+/**
+ * @param {string} name
+ * @param {string} version
+ * @param {string} path
+ * @returns {Found}
+ */
+function installed(name, version, path) {
   const folder = join(CACHE, `${name.replace("/", "-")}-${version}`);
   const file = join(folder, "node_modules", name, path);
   if (!existsSync(file)) {
@@ -52,7 +74,7 @@ function executable(name, version, path) {
     });
     if (status !== 0) return { missing: `${name}@${version} cannot be installed: ${stderr.trim().split("\n")[0]}` };
   }
-  return runs(file) ? { file } : { missing: `${name}@${version} does not run here` };
+  return { file };
 }
 
 function runs(/** @type {string} */ file) {

@@ -102,7 +102,7 @@ async function outcomeOf(
     await session.renewClaims();
     return await run(session, value as unknown as Arguments, signal);
   } catch (error) {
-    return refusalOf(error, session, value as unknown as Arguments);
+    return refusalOf(error, session);
   }
 }
 

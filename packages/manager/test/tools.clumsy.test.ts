@@ -42,7 +42,12 @@ async function clumsy(name: string, tools: ContextTools, random: () => number, t
   const versions: string[] = ["0.0", "1", "latest"];
   let seen: JsonObject = {};
   const act = async (tool: keyof ContextTools, input: unknown): Promise<ToolResult> => {
-    const result = (await tools[tool]?.execute(input)) as ToolResult;
+    let result: ToolResult;
+    try {
+      result = (await tools[tool]?.execute(input)) as ToolResult;
+    } catch (error) {
+      throw new Error(`${tool} threw, and not gave back, at ${JSON.stringify(input)}`, { cause: error });
+    }
     check(result);
     const { version, data } = result;
     if (typeof version === "string") versions.push(version);

@@ -6,32 +6,45 @@ import {
   type ErrorCode,
   type ErrorDetails,
   type JsonObject,
+  type Lease,
   SharedContextManager,
 } from "shared-context-manager";
 import { describe, expect, it } from "vitest";
 import { type ContextTools, contextTools, type ToolsManager } from "shared-context-manager/tools";
 
-/** Tools on a manager whose reads fail. */
-function failing(error: Error): ContextTools {
-  const manager = new SharedContextManager();
-  const get = (): never => {
-    throw error;
-  };
-  const broken: ToolsManager = {
-    get,
+type Broken = Partial<Pick<ToolsManager, "get" | "stats" | "agent">> & { readonly list?: () => Iterator<never> };
+
+/** Tools on a manager of which a part fails. */
+function broken({ list, ...part }: Broken, manager = new SharedContextManager()): ContextTools {
+  const whole: ToolsManager = {
+    get: (contextId) => manager.get(contextId),
     agent: (agentId) => manager.agent(agentId),
     history: (contextId) => manager.history(contextId),
     stats: () => manager.stats(),
     waitFor: (contextId, predicate, options) => manager.waitFor(contextId, predicate, options),
-    [Symbol.iterator]: () => manager[Symbol.iterator](),
+    [Symbol.iterator]: list ?? (() => manager[Symbol.iterator]()),
+    ...part,
   };
-  return contextTools({ manager: broken, agentId: "ann" });
+  return contextTools({ manager: whole, agentId: "ann" }, { claims: true });
 }
+
+function thrower(error: Error): () => never {
+  return () => {
+    throw error;
+  };
+}
+
+const failing = (error: Error): ContextTools => broken({ get: thrower(error) });
+const away = new ContextError("UNAVAILABLE", { reason: "no answer" });
 
 describe("a refusal of the storage", () => {
   const refusals: { [Code in ErrorCode]?: { details: ErrorDetails[Code]; next: string } } = {
     INDETERMINATE: { details: { contextIds: ["a"], operationId: "7" }, next: "Read the context and compare" },
     UNAVAILABLE: { details: { reason: "no answer" }, next: "make the same call again" },
+    INVALID: {
+      details: { argument: "token", path: "", expected: "one with the right to do this", received: "one without" },
+      next: "Report the message",
+    },
     CORRUPT: { details: { where: "a", reason: "no JSON" }, next: "Do not repeat" },
   };
   it.each(Object.entries(refusals))("%s says what to do", async (code, { details, next }) => {
@@ -43,6 +56,51 @@ describe("a refusal of the storage", () => {
   it("is thrown again when it is none", async () => {
     const { context_read } = failing(new TypeError("a mistake in the program"));
     await expect(context_read.execute({ id: "a" })).rejects.toThrow("a mistake in the program");
+  });
+});
+
+describe("a storage that goes away in the middle of a call", () => {
+  it("leaves it that an id is not there, only without those that are", async () => {
+    const { context_read } = broken({ list: thrower(away) });
+    expect(await context_read.execute({ id: "plan" })).toMatchObject({
+      isError: true,
+      code: "NOT_FOUND",
+      next: expect.stringContaining("context_list"),
+    });
+  });
+
+  it("leaves it that a claim is granted, only without its version and who waits", async () => {
+    const manager = new SharedContextManager();
+    manager.create("plan", { step: 1 });
+    const { context_claim } = broken({ get: thrower(away), stats: thrower(away) }, manager);
+    const result = await context_claim?.execute({ id: "plan" });
+    expect(result).toMatchObject({ claimed: true, notices: [] });
+    expect(result).not.toHaveProperty("isError");
+  });
+
+  it("leaves it that a write has landed, and keeps the claim that it was to release", async () => {
+    const manager = new SharedContextManager();
+    manager.create("plan", { step: 1 });
+    const agent = manager.agent("ann");
+    const acquire = agent.acquire.bind(agent);
+    let isAway = true;
+    agent.acquire = async (...request): Promise<Lease> => {
+      const lease = await acquire(...request);
+      const release = lease.release.bind(lease);
+      lease.release = () => (isAway ? thrower(away)() : release());
+      return lease;
+    };
+    const tools = broken({ agent: () => agent }, manager);
+    const claimed = await tools.context_claim?.execute({ id: "plan" });
+    const write = { id: "plan", base_version: claimed?.["version"], merge_patch: { step: 2 }, release: true };
+    const written = await tools.context_write.execute(write);
+    expect(written).toMatchObject({ version: "1.2", released: false });
+    expect(written).not.toHaveProperty("isError");
+    expect(written.notices).toEqual([expect.stringContaining("call context_release")]);
+    expect(await tools.context_release?.execute({ id: "plan" })).toMatchObject({ code: "UNAVAILABLE" });
+    isAway = false;
+    expect(await tools.context_release?.execute({ id: "plan" })).toMatchObject({ released: true });
+    expect(manager.get("plan")).toMatchObject({ lockedBy: null, data: { step: 2 } });
   });
 });
 

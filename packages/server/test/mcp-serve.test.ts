@@ -173,15 +173,13 @@ describe("shared-context mcp", () => {
     expect(nonsense).toMatchObject({ code: 0, stdout: "", stderr: expect.stringContaining("INTERNAL") });
   });
 
-  it("says where the MCP of a server is", async () => {
-    const refused = await run("http://127.0.0.1:9/", ["mcp"]);
-    expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining("http://127.0.0.1:9/mcp") });
-  });
-
   const built = fileURLToPath(new URL("../dist/bin.js", import.meta.url));
   const sources = ["--import", new URL("sources.mjs", import.meta.url).href];
+  const isBuilt = existsSync(built) && process.env["SHARED_CONTEXT_TARGET"] === "dist";
+  if (!isBuilt)
+    process.stderr.write("SHARED_CONTEXT_TARGET is not dist: shared-context mcp is not started from the build\n");
   const ways: [name: string, args: string[], canRun: boolean][] = [
-    ["the build", [built], existsSync(built) && process.env["SHARED_CONTEXT_TARGET"] === "dist"],
+    ["the build", [built], isBuilt],
     ["the sources", [...sources, fileURLToPath(new URL("../src/bin.ts", import.meta.url))], canRunSources],
   ];
   describe.each(ways)("as a process, from %s", (_name, program, canRun) => {

@@ -65,7 +65,7 @@ const ways: [name: string, connect: (manager: McpManager) => Promise<Client>, li
   ["HTTP, protocol of 2026", (manager) => overHttp(manager, "auto"), true],
 ];
 
-describe.each(ways)("MCP, %s", (name, connect, listens) => {
+describe.each(ways)("MCP, %s", (_name, connect, listens) => {
   it("offers the tools with schemas and hints, and runs them in the name of its agent", async () => {
     const manager = new SharedContextManager();
     const connected = await connect(manager);
@@ -116,7 +116,17 @@ describe.each(ways)("MCP, %s", (name, connect, listens) => {
     await expect(connected.readResource({ uri: "context://none" })).rejects.toThrow(/none/);
   });
 
-  it.runIf(listens)("tells of changes that others make", async () => {
+  it("promises no updates but those that it sends", async () => {
+    const connected = await connect(new SharedContextManager());
+    expect(connected.getServerCapabilities()).toMatchObject({
+      tools: { listChanged: false },
+      resources: { subscribe: listens, listChanged: listens },
+    });
+  });
+});
+
+describe.each(ways.filter(([, , listens]) => listens))("MCP, %s", (name, connect) => {
+  it("tells of changes that others make", async () => {
     const manager = await openManager("memory:");
     later(manager);
     await manager.create("plan", { step: 1 });
@@ -132,6 +142,11 @@ describe.each(ways)("MCP, %s", (name, connect, listens) => {
     await vi.waitFor(() => expect(lists).toHaveLength(1), 5_000);
     expect(updates).toEqual(["context://plan"]);
   });
+});
+
+it("MCP, HTTP, protocol of 2025: refuses who wants to hear of changes", async () => {
+  const connected = await overHttp(new SharedContextManager(), "legacy");
+  await expect(connected.subscribeResource({ uri: "context://plan" })).rejects.toThrow(/not (found|support)/i);
 });
 
 it("completes ids, leaves out those that no URI can carry, and forgets what is unsubscribed", async () => {

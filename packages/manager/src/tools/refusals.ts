@@ -2,8 +2,8 @@
 
 import { describe, type JsonObject } from "../data.ts";
 import { type AnyContextError, isContextError } from "../errors.ts";
-import type { Session } from "./session.ts";
-import type { Arguments, ToolsSnapshot } from "./types.ts";
+import { type Session, unlessRefused } from "./session.ts";
+import type { ToolsSnapshot } from "./types.ts";
 
 /** A result without its notices. */
 export type Outcome = JsonObject;
@@ -17,21 +17,21 @@ export function refuseArgument(message: string, next = "Correct the argument and
 }
 
 /** The refusal of the manager, for a model. What is no refusal is thrown again. */
-export async function refusalOf(error: unknown, session: Session, input: Arguments): Promise<Outcome> {
+export async function refusalOf(error: unknown, session: Session): Promise<Outcome> {
   if (!isContextError(error)) throw error;
   const refusal = (next: string, message = error.message): Outcome => refuse(error.code, message, next);
   switch (error.code) {
     case "EXISTS":
       return refusal("Read it with context_read, then change it with context_write; or create one with another id.");
     case "NOT_FOUND":
-      return notFound(session, input.id);
+      return notFound(session, error.details.contextId);
     case "LOCKED":
       return lockedBy(error, session);
     case "LEASE_LOST":
-      session.forget(input.id);
+      session.forget(error.details.contextId);
       return refusal(
         "Nothing was written. Read the context again, and claim it again if you still need to.",
-        `your claim on ${describe(input.id)} is lost: ${error.details.reason}`,
+        `your claim on ${describe(error.details.contextId)} is lost: ${error.details.reason}`,
       );
     case "DEADLOCK":
       return refusal(
@@ -43,7 +43,11 @@ export async function refusalOf(error: unknown, session: Session, input: Argumen
     case "TIMEOUT":
       return timeout(error);
     case "INVALID":
-      return refusal("Correct what the message names and call again. Nothing was changed.");
+      return refusal(
+        error.details.argument === "token" // of a server: no argument of the model's
+          ? "Nothing was changed, and nothing you send can help. Report the message."
+          : "Correct what the message names and call again. Nothing was changed.",
+      );
     case "TOO_LARGE":
       return refusal("Write less, or put a part into another context with context_create.");
     case "LIMIT":
@@ -64,6 +68,18 @@ const MOST_LOOKED_AT = 1_000;
 
 /** With ids that look like the one that was asked for. */
 export async function notFound(session: Session, id: string): Promise<Outcome> {
+  const ids = await unlessRefused(() => idsLike(session, id));
+  const next =
+    ids === undefined
+      ? "Look for it with context_list, or create it with context_create."
+      : ids.length === 0
+        ? "There is no context yet: create one with context_create."
+        : `Use an id that exists, such as ${ids.map((other) => JSON.stringify(other)).join(", ")}, see context_list, or create it with context_create.`;
+  return refuse("NOT_FOUND", `there is no context with the id ${describe(id)}`, next);
+}
+
+/** Others where none is like it. */
+async function idsLike(session: Session, id: string): Promise<readonly string[]> {
   const wanted = id.toLowerCase();
   const [near, any]: [string[], string[]] = [[], []];
   let looked = 0;
@@ -74,12 +90,7 @@ export async function notFound(session: Session, id: string): Promise<Outcome> {
     if (wanted !== "" && (other.includes(wanted) || wanted.includes(other))) near.push(contextId);
     else if (any.length < MOST_IDS) any.push(contextId);
   }
-  const ids = near.length > 0 ? near : any;
-  const next =
-    ids.length === 0
-      ? "There is no context yet: create one with context_create."
-      : `Use an id that exists, such as ${ids.map((other) => JSON.stringify(other)).join(", ")}, see context_list, or create it with context_create.`;
-  return refuse("NOT_FOUND", `there is no context with the id ${describe(id)}`, next);
+  return near.length > 0 ? near : any;
 }
 
 function lockedBy({ details, message }: Extract<AnyContextError, { code: "LOCKED" }>, session: Session): Outcome {

@@ -2,7 +2,6 @@
 
 import { describe } from "../data.ts";
 import { isContextError } from "../errors.ts";
-import type { ManagerStats } from "../stats.ts";
 import type {
   ContextToolsOptions,
   ToolsAgent,
@@ -103,7 +102,7 @@ export class Session {
     return lease.expiresAt;
   }
 
-  /** @returns whether there was a claim to give back. */
+  /** @returns whether there was a claim to give back; when that fails it is kept, for another call. */
   async release(contextId: string): Promise<boolean> {
     const claim = this.#claims.get(contextId);
     if (claim === undefined) return false;
@@ -112,9 +111,19 @@ export class Session {
       await claim.lease.release();
       return true;
     } catch (error) {
-      if (!isGone(error)) throw error;
-      return false;
+      if (isGone(error)) return false;
+      this.#claims.set(contextId, claim);
+      throw error;
     }
+  }
+
+  /** The same after a write that has landed, and that a refusal must not hide. */
+  async releaseAfterWrite(contextId: string): Promise<boolean> {
+    const released = await unlessRefused(() => this.release(contextId));
+    if (released === undefined) {
+      this.tell(`Written, but your claim on ${describe(contextId)} could not be given back: call context_release.`);
+    }
+    return released === true;
   }
 
   forget(contextId: string): void {
@@ -153,7 +162,8 @@ export class Session {
     const news = this.#news;
     this.#news = [];
     if (this.#claims.size === 0) return news;
-    const queues = await this.#queues();
+    // What the call has come to is told also where the storage does not say who waits.
+    const { queues = [] } = (await unlessRefused(() => this.manager.stats())) ?? {};
     for (const [contextId, { lease, renewUntilMs, ttlMs }] of this.#claims) {
       const queued = queues.find((queue) => queue.contextId === contextId)?.waiting ?? 0;
       const waiting = queued + (this.#waiters.get(contextId) ?? 0);
@@ -166,16 +176,6 @@ export class Session {
       }
     }
     return news;
-  }
-
-  /** Who waits; what the call has come to is told also where the storage does not say. */
-  async #queues(): Promise<ManagerStats["queues"]> {
-    try {
-      return (await this.manager.stats()).queues;
-    } catch (error) {
-      if (!isContextError(error)) throw error;
-      return [];
-    }
   }
 
   /** While `work` runs, whoever has claimed the context is told that somebody waits. */
@@ -195,6 +195,16 @@ export class Session {
 export function versionOf(context: ToolsSnapshot): string {
   const { incarnation = 0, version } = context;
   return `${incarnation}.${version}`;
+}
+
+/** What is good to know and not worth a refusal. */
+export async function unlessRefused<Result>(look: () => Result | PromiseLike<Result>): Promise<Result | undefined> {
+  try {
+    return await look();
+  } catch (error) {
+    if (!isContextError(error)) throw error;
+    return undefined;
+  }
 }
 
 function isGone(error: unknown): boolean {

@@ -7,7 +7,7 @@ import { isContextError } from "../errors.ts";
 import { formatPath, locate, parsePath } from "../pointer.ts";
 import { isNear } from "./reading.ts";
 import { isLapsed, lockOf, notFound, type Outcome, refuse, refuseArgument } from "./refusals.ts";
-import { type Session, versionOf } from "./session.ts";
+import { type Session, unlessRefused, versionOf } from "./session.ts";
 import { Budget } from "./tokens.ts";
 import type { Arguments, ToolsSnapshot } from "./types.ts";
 
@@ -176,7 +176,7 @@ function lineOf(context: ToolsSnapshot, changed: readonly string[] | undefined):
 export async function claim(session: Session, input: Arguments, signal: AbortSignal | undefined): Promise<Outcome> {
   const { id, wait_seconds: seconds = 0 } = input as { id: string; wait_seconds?: number };
   const expiresAt = await session.claim(id, seconds * 1_000, signal);
-  const context = await session.manager.get(id);
+  const context = await unlessRefused(() => session.manager.get(id));
   return {
     id,
     claimed: true,

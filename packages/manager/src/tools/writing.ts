@@ -49,7 +49,7 @@ export async function write(session: Session, input: Arguments): Promise<Outcome
     session.countSuccess(id);
     const merged = Number(written.version) > Number(base.version) + 1;
     const unchanged = written.version === base.version;
-    const released = release && (await session.release(id));
+    const released = release && (await session.releaseAfterWrite(id));
     const version = session.show(written);
     return {
       id,

@@ -24,6 +24,8 @@ export interface Input {
   readonly cwd: string;
   readonly agentId: string | undefined;
   readonly store: string;
+  /** Of the server. */
+  readonly token: string | undefined;
   /** Aborts on SIGINT and SIGTERM. */
   readonly signal: AbortSignal;
 }

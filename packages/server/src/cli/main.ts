@@ -87,16 +87,12 @@ function withoutCommand(name: string, output: Output): number {
 async function runCommand(command: Command, input: Input, output: Output): Promise<number> {
   let opened: Promise<Connection> | undefined;
   const connection = (): Promise<Connection> =>
-    (opened ??= connect({ store: input.store, token: tokenOf(input), agentId: input.agentId }));
+    (opened ??= connect({ store: input.store, token: input.token, agentId: input.agentId }));
   try {
     return await command.run(input, output, connection);
   } finally {
     await (await opened?.catch(() => undefined))?.close();
   }
-}
-
-function tokenOf(input: Input): string | undefined {
-  return input.text("token") ?? input.env["SHARED_CONTEXT_TOKEN"];
 }
 
 /** No input for `--help`. */
@@ -133,6 +129,7 @@ function readInput(
     cwd,
     signal,
     agentId: text("as") ?? env["SHARED_CONTEXT_AGENT"],
+    token: text("token") ?? env["SHARED_CONTEXT_TOKEN"],
     store: text("store") ?? env["SHARED_CONTEXT_STORE"] ?? (command.name === "token" ? "" : defaultStore(cwd)),
   };
   return { output, input };

@@ -4,29 +4,26 @@ import { randomUUID } from "node:crypto";
 import { Readable, type Writable } from "node:stream";
 import { finished } from "node:stream/promises";
 import { openManager } from "shared-context-manager";
-import { MCP_PATH } from "../mcp/mount.ts";
 import type { Command, Input } from "./command.ts";
-import { isServer } from "./connect.ts";
+import { connect, isServer } from "./connect.ts";
 import { EXIT } from "./exit-codes.ts";
-import { type Output, UsageError } from "./output.ts";
+import { type Output, Refused } from "./output.ts";
 
 export const mcpCommand: Command = {
   name: "mcp",
   usage: "mcp [--read-only]",
   help: "Serves MCP on standard input and output, for a client that starts this program.",
   options: { "read-only": { type: "boolean", help: "only the tools that change nothing" } },
-  examples: ["shared-context mcp", "shared-context mcp --store sqlite:contexts.db --as planner"],
+  examples: [
+    "shared-context mcp",
+    "shared-context mcp --store sqlite:contexts.db --as planner",
+    "shared-context mcp --store http://127.0.0.1:7411",
+  ],
   takes: [0, 0],
   run: runMcp,
 };
 
 async function runMcp(input: Input, output: Output): Promise<number> {
-  if (isServer(input.store)) {
-    const url = new URL(MCP_PATH, input.store).href;
-    throw new UsageError(
-      `--store: expected a store URL such as sqlite:contexts.db; a server has MCP itself, at ${url}`,
-    );
-  }
   // Nobody else pays for loading the protocol.
   const [{ runStdio }, { StdioServerTransport }] = await Promise.all([
     import("../mcp/serve.ts"),
@@ -34,10 +31,11 @@ async function runMcp(input: Input, output: Output): Promise<number> {
   ]);
   const { stdin, stdout } = input.streams;
   const lines = stdin instanceof Readable ? stdin : Readable.from(stdin, { objectMode: false });
-  await using manager = await openManager(input.store);
+  const agentId = await agentOf(input);
+  const token = isServer(input.store) ? input.token : undefined;
+  await using manager = await openManager(input.store, token === undefined ? {} : { token });
   const server = runStdio(manager, {
-    // Two clients that are started alike are two agents.
-    agentId: input.agentId ?? `mcp-${randomUUID().slice(0, 8)}`,
+    agentId,
     readOnly: input.flag("read-only"),
     transport: new StdioServerTransport(lines, stdout as Writable),
     onError: (error) => output.failure(error),
@@ -45,4 +43,22 @@ async function runMcp(input: Input, output: Output): Promise<number> {
   await finished(lines, { writable: false, signal: input.signal }).catch(() => undefined);
   await server.close();
   return EXIT.done;
+}
+
+/** Who acts: whoever is named, else the agent that the token of a server is bound to, else one of this process alone. */
+async function agentOf({ agentId, store, token }: Input): Promise<string> {
+  // Two clients that are started alike are two agents.
+  const own = agentId ?? `mcp-${randomUUID().slice(0, 8)}`;
+  if (!isServer(store)) return own;
+  const server = await connect({ store, token, agentId: own });
+  try {
+    await server.send("GET", "/v1/contexts", { query: { limit: "1" } });
+    return own;
+  } catch (error) {
+    const bound = error instanceof Refused ? error.problem.details["agent_id"] : undefined;
+    if (agentId !== undefined || typeof bound !== "string") throw error;
+    return bound;
+  } finally {
+    await server.close();
+  }
 }

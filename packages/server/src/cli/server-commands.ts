@@ -89,7 +89,7 @@ interface Admission {
 }
 
 function admission(input: Input): Admission {
-  const given = input.text("token") ?? input.env["SHARED_CONTEXT_TOKEN"];
+  const given = input.token;
   const path = input.text("tokens") ?? (existsSync(tokensPath(input)) ? tokensPath(input) : undefined);
   const kept = path === undefined ? [] : readTokens(path);
   if (given !== undefined && given.length < SHORTEST_TOKEN) {

@@ -51,15 +51,19 @@ export function toolsFor(
 
 export function serverWith(manager: McpManager, tools: readonly ContextTool[], connection: Connection): McpServer {
   const { era = "legacy", announces = true } = connection;
+  // Under the protocol of 2025 an update needs a stream that belongs to a session, and over HTTP there is none.
+  const tells = announces || era === "modern";
   const server = new McpServer(
     { name: "shared-context", title: "Shared contexts", version: VERSION },
     {
-      capabilities: { tools: {}, resources: { subscribe: true, listChanged: true } },
+      capabilities: { tools: {}, resources: { subscribe: tells } },
       instructions: INSTRUCTIONS,
     },
   );
   for (const tool of tools) register(server, tool);
   registerContexts(server, manager);
+  // Registering has promised news of both lists. The tools of a connection never change.
+  server.server.registerCapabilities({ tools: { listChanged: false }, resources: { listChanged: tells } });
   if (announces) announceChanges(server, manager, era);
   return server;
 }
