@@ -169,7 +169,7 @@ export class Session {
   }
 
   /** Who waits; what the call has come to is told also where the storage does not say. */
-  async #queues(): Promise<ManagerStats["queues"]> {
+  async #queues(): Promise<readonly Pick<ManagerStats["queues"][number], "contextId" | "waiting">[]> {
     try {
       return (await this.manager.stats()).queues;
     } catch (error) {
