@@ -23,8 +23,8 @@ export interface MetConflict {
 }
 
 interface ShownConflict extends PathConflict {
-  /** Long values are there as the beginning of their JSON. */
-  readonly shortened?: true;
+  /** The sides whose values are long, and are there as the beginning of their JSON. */
+  readonly shortened?: readonly string[];
 }
 
 type Conflict = Extract<AnyContextError, { code: "CONFLICT" }>;
@@ -133,13 +133,12 @@ function isSame(one: JsonValue | undefined, other: JsonValue | undefined): boole
 
 function shortened({ path, ...values }: PathConflict): ShownConflict {
   const shown: Record<string, JsonValue> = {};
-  let isShortened = false;
+  const long: string[] = [];
   for (const [side, value] of Object.entries(values) as [string, JsonValue | undefined][]) {
     if (value === undefined) continue;
     const text = JSON.stringify(value);
-    const isLong = text.length > MOST_CHARACTERS;
-    shown[side] = isLong ? `${text.slice(0, MOST_CHARACTERS)}…` : value;
-    isShortened ||= isLong;
+    if (text.length > MOST_CHARACTERS) long.push(side);
+    shown[side] = text.length > MOST_CHARACTERS ? `${text.slice(0, MOST_CHARACTERS)}…` : value;
   }
-  return { path, ...shown, ...(isShortened && { shortened: true }) };
+  return { path, ...shown, ...(long.length > 0 && { shortened: long }) };
 }

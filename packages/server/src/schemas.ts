@@ -42,7 +42,11 @@ const step = {
   patch: { oneOf: [{ $ref: "#/components/schemas/MergePatch" }, { $ref: "#/components/schemas/Operations" }] },
 };
 
-const SHORTENED = { type: "boolean", description: "Long values are there as the beginning of their JSON." };
+const SHORTENED = {
+  type: "array",
+  items: { enum: ["base", "yours", "theirs"] },
+  description: "The sides whose values are long, and are there as the beginning of their JSON.",
+};
 
 const ttl = { type: "number", description: "How long it lasts, in milliseconds: 30,000 by default.", minimum: 1 };
 

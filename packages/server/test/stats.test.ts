@@ -132,7 +132,7 @@ describe("what is kept of conflicts", () => {
     log.note("bob", await conflictOf(1_000_000, 30));
     const [met] = log.latest;
     expect(met).toMatchObject({ more: 10, conflicts: { length: 20 } });
-    expect(met?.conflicts[0]).toMatchObject({ base: "a", yours: "c", shortened: true });
+    expect(met?.conflicts[0]).toMatchObject({ base: "a", yours: "c", shortened: ["theirs"] });
     expect(met?.conflicts[0]?.theirs).toMatch(/^"b{499}…$/);
     expect(JSON.stringify(log.latest).length).toBeLessThan(20_000);
   });
