@@ -21,7 +21,7 @@ describe.skipIf(!canRun)("the budget of the inspector", { timeout: 120_000 }, ()
 
   it("is a second until 1,000 contexts can be used", async () => {
     await createMany();
-    await best("interactive", INTERACTIVE_MS, async () => {
+    const ms = await best("interactive", INTERACTIVE_MS, async () => {
       await stage.open();
       await stage.row("context-").first().waitFor();
       return stage.page.evaluate(
@@ -32,6 +32,7 @@ describe.skipIf(!canRun)("the budget of the inspector", { timeout: 120_000 }, ()
           }),
       );
     });
+    expect(ms).toBeLessThanOrEqual(INTERACTIVE_MS * SLACK);
   });
 
   it("is 100 ms from the commit of a change to its being seen, in the median", async () => {
@@ -43,7 +44,7 @@ describe.skipIf(!canRun)("the budget of the inspector", { timeout: 120_000 }, ()
     await stage.live();
     await noteSights();
     let step = 0;
-    await best("visible after the commit (median of 40)", VISIBLE_MS, async () => {
+    const ms = await best("visible after the commit (median of 40)", VISIBLE_MS, async () => {
       const committed: number[] = [];
       for (let count = 0; count < 40; count++) {
         step += 1;
@@ -56,6 +57,7 @@ describe.skipIf(!canRun)("the budget of the inspector", { timeout: 120_000 }, ()
       const first = step + 2 - committed.length;
       return median(committed.map((atMs, index) => sightOf(seen, first + index) - atMs));
     });
+    expect(ms).toBeLessThanOrEqual(VISIBLE_MS * SLACK);
   });
 
   it("is no frame of more than 50 ms while 60 changes come each second", async () => {
@@ -63,12 +65,13 @@ describe.skipIf(!canRun)("the budget of the inspector", { timeout: 120_000 }, ()
     await stage.open();
     await stage.live();
     await stage.row("context-").first().waitFor();
-    await best("longest frame at 60 changes/s", FRAME_MS, async () => {
+    const ms = await best("longest frame at 60 changes/s", FRAME_MS, async () => {
       const frames = longestFrame(4_000);
       const rate = await writeAtRate(60, 4_000);
       expect(rate).toBeGreaterThan(55 / SLACK);
       return frames;
     });
+    expect(ms).toBeLessThanOrEqual(FRAME_MS * SLACK);
   });
 
   it("is no frame of more than 50 ms while one scrolls through 10,000 contexts, or 10,000 values of one", async () => {
@@ -77,11 +80,14 @@ describe.skipIf(!canRun)("the budget of the inspector", { timeout: 120_000 }, ()
     await stage.manager.create("large", { items });
     await stage.open();
     await stage.page.getByText("10,001 contexts").waitFor();
-    await best("longest frame over 10,000 contexts", FRAME_MS, () => longestFrame(2_000, ".virtual"));
+    const contextsMs = await best("longest frame over 10,000 contexts", FRAME_MS, () =>
+      longestFrame(2_000, ".virtual"),
+    );
     await stage.goto("#/context/large");
     await stage.page.getByRole("button", { name: "Open all" }).click();
     await stage.page.getByText("10,001 rows").waitFor();
-    await best("longest frame over 10,000 values", FRAME_MS, () => longestFrame(2_000, ".tree"));
+    const valuesMs = await best("longest frame over 10,000 values", FRAME_MS, () => longestFrame(2_000, ".tree"));
+    expect(Math.max(contextsMs, valuesMs)).toBeLessThanOrEqual(FRAME_MS * SLACK);
   });
 
   /** @param scrolled - the list that is scrolled on by some rows with each frame. */
@@ -163,12 +169,13 @@ describe.skipIf(!canRun)("the budget of the inspector", { timeout: 120_000 }, ()
   }
 });
 
-async function best(name: string, budgetMs: number, measure: () => Promise<number>): Promise<void> {
+/** The best of the attempts, which end with the first that is within the budget. */
+async function best(name: string, budgetMs: number, measure: () => Promise<number>): Promise<number> {
   const measured: number[] = [];
   while (measured.length < ATTEMPTS && !measured.some((ms) => ms <= budgetMs)) measured.push(await measure());
   const shown = measured.map((ms) => ms.toFixed(0)).join(", ");
   process.stdout.write(`${name}: ${shown} ms, of ${budgetMs}\n`);
-  expect(Math.min(...measured), name).toBeLessThanOrEqual(budgetMs * SLACK);
+  return Math.min(...measured);
 }
 
 function median(values: readonly number[]): number {

@@ -41,10 +41,10 @@ export function ConflictTable({ conflicts, choose, isMine }: ConflictTableProps)
         <thead>
           <tr>
             <th scope="col">Path</th>
+            {choose !== undefined && <th scope="col">Keep</th>}
             <th scope="col">Base</th>
             <th scope="col">Yours</th>
             <th scope="col">Theirs</th>
-            {choose !== undefined && <th scope="col">Keep</th>}
           </tr>
         </thead>
         <tbody>
@@ -53,9 +53,6 @@ export function ConflictTable({ conflicts, choose, isMine }: ConflictTableProps)
               <th scope="row">
                 <bdi>{path === "" ? "all of the data" : visible(path, 200)}</bdi>
               </th>
-              <Cell value={base} isText={shortened.includes("base")} />
-              <Cell value={yours} isText={shortened.includes("yours")} class="added" />
-              <Cell value={theirs} isText={shortened.includes("theirs")} class="removed" />
               {choose !== undefined && (
                 <td>
                   <select
@@ -68,6 +65,9 @@ export function ConflictTable({ conflicts, choose, isMine }: ConflictTableProps)
                   </select>
                 </td>
               )}
+              <Cell value={base} isText={shortened.includes("base")} />
+              <Cell value={yours} isText={shortened.includes("yours")} class="added" />
+              <Cell value={theirs} isText={shortened.includes("theirs")} class="removed" />
             </tr>
           ))}
         </tbody>
@@ -85,7 +85,8 @@ interface CellProps {
 
 export function Cell({ value, class: name = "", isText = false }: CellProps) {
   const isWhole = typeof value === "object" && value !== null;
-  const text = isText ? String(value) : isWhole ? JSON.stringify(value) : brief(value, 400);
+  const isPlain = isText && typeof value === "string";
+  const text = isPlain ? value : isWhole ? JSON.stringify(value) : brief(value, 400);
   return (
     <td class={value === undefined ? "quiet" : name}>
       <bdi>{visible(text, 400)}</bdi>

@@ -46,9 +46,9 @@ export function Overview() {
     const item = items[row];
     if (item !== undefined) location.hash = hashOf({ view: "context", contextId: item.context_id });
   };
-  const queueOf = (item: Summary): string => {
+  const queueOf = (item: Summary): readonly string[] => {
     const agents = waiting.get(item.context_id)?.agents ?? [];
-    return agents.length === 0 ? "" : `waiting: ${agents.map((id) => visible(id, 40)).join(", ")}`;
+    return agents.map((id) => visible(id, 40));
   };
   return (
     <div class="columns">
@@ -139,7 +139,7 @@ function Filters({ query, setQuery, shown, all }: QueryProps & { readonly shown:
       </label>
       <p class="quiet count" role="status">
         {shown === all
-          ? `${all.toLocaleString("en")} contexts`
+          ? `${all.toLocaleString("en")} ${all === 1 ? "context" : "contexts"}`
           : `${shown.toLocaleString("en")} of ${all.toLocaleString("en")}`}
       </p>
     </div>
@@ -177,7 +177,7 @@ function ContextRow({
 }: {
   readonly item: Summary;
   readonly nowMs: number;
-  readonly queue: string;
+  readonly queue: readonly string[];
 }) {
   const ageMs = nowMs - Date.parse(item.updated_at);
   return (
@@ -197,9 +197,22 @@ function ContextRow({
       <span class={`col-updated_at ${ageMs < 2_000 ? "fresh" : ""}`}>{formatAge(ageMs)}</span>
       <span class="col-locked_by">
         <LockBadge item={item} nowMs={nowMs} />
-        {queue !== "" && <bdi class="queue">{queue}</bdi>}
+        {queue.length > 0 && <Queue agents={queue} />}
       </span>
     </div>
+  );
+}
+
+function Queue({ agents }: { readonly agents: readonly string[] }) {
+  return (
+    <span class="queue" title={`waiting: ${agents.join(", ")}`}>
+      <span class="narrow-only" aria-hidden="true">
+        +{agents.length}
+      </span>
+      <span class="wide-only">
+        waiting: <bdi>{agents.join(", ")}</bdi>
+      </span>
+    </span>
   );
 }
 
