@@ -41,6 +41,8 @@ const MOST_CHARACTERS = 500;
 /** All that is kept together: whoever asks each second is sent no more than that. */
 const MOST_IN_ALL = 100_000;
 const MOST_AGENTS = 1_000;
+/** Of each second. More would be forgotten soon, and each costs a read of the history. */
+const MOST_LOOKED_UP = 50;
 
 export class ConflictLog {
   readonly since: Date = new Date();
@@ -49,6 +51,8 @@ export class ConflictLog {
   readonly #met: { readonly conflict: MetConflict; readonly length: number }[] = [];
   #length = 0;
   #last = 0;
+  #second = 0;
+  #lookedUp = 0;
 
   /** How many each agent has met; of very many agents those that have met one lately. */
   get counts(): ReadonlyMap<string, number> {
@@ -58,6 +62,14 @@ export class ConflictLog {
   /** The newest first. */
   get latest(): MetConflict[] {
     return this.#met.map(({ conflict }) => conflict).toReversed();
+  }
+
+  /** Whether to look up what the caller of a replacement had read: a storm of conflicts must not cost twice. */
+  maySearch(nowMs: number): boolean {
+    const second = Math.floor(nowMs / 1_000);
+    if (second !== this.#second) [this.#second, this.#lookedUp] = [second, 0];
+    this.#lookedUp += 1;
+    return this.#lookedUp <= MOST_LOOKED_UP;
   }
 
   note(agentId: string, error: unknown, replacement?: Replacement): void {

@@ -208,7 +208,7 @@ class Received implements Call {
 /** Nobody's answer waits for it. */
 async function noteConflict({ manager, services, agentId, request, body }: Call, error: unknown): Promise<void> {
   if (!isContextError(error, "CONFLICT")) return;
-  const replaces = request.method === "PUT";
+  const replaces = request.method === "PUT" && services.conflicts.maySearch(performance.now());
   const base = replaces ? await baseOf(manager, error).catch(() => undefined) : undefined;
   services.conflicts.note(agentId, error, replaces ? { base, yours: body as JsonObject } : undefined);
 }

@@ -108,10 +108,15 @@ describe("GET /v1/stats", () => {
     await manager.agent("ann").patch("plan", { step: 2 });
     const write = { id: "plan", base_version: version, merge_patch: { step: 3 } };
     expect(await call("context_write", write)).toMatchObject({ isError: true });
+    const whole = { id: "plan", base_version: version, replace_all: { step: 4 } };
+    expect(await call("context_write", whole)).toMatchObject({ isError: true });
     const told = await (await fetch(`${server.url}/v1/stats`)).json();
     expect(told).toMatchObject({
-      agents: [{ agent_id: "mia", conflicts: 1 }],
-      conflicts: [{ agent_id: "mia", conflicts: [{ path: "/step", base: 1, yours: 3, theirs: 2 }] }],
+      agents: [{ agent_id: "mia", conflicts: 2 }],
+      conflicts: [
+        { agent_id: "mia", conflicts: [{ path: "/step", base: 1, yours: 4, theirs: 2 }] },
+        { agent_id: "mia", conflicts: [{ path: "/step", base: 1, yours: 3, theirs: 2 }] },
+      ],
     });
     await client.close();
   });
@@ -146,6 +151,12 @@ describe("what is kept of conflicts", () => {
     expect(JSON.stringify(log.latest).length).toBeLessThan(110_000);
     for (let count = 0; count < 1_100; count++) log.note(`other ${count}`, small);
     expect([log.counts.size, log.counts.get("other 1099"), log.counts.get("bob")]).toEqual([1_000, 1, undefined]);
+  });
+
+  it("is not looked up for more than fifty in a second", () => {
+    const log = new ConflictLog();
+    const allowed = (nowMs: number) => Array.from({ length: 60 }, () => log.maySearch(nowMs)).filter(Boolean).length;
+    expect([allowed(500), allowed(900), allowed(1_000)]).toEqual([50, 0, 50]);
   });
 
   it("is nothing of other refusals", () => {
