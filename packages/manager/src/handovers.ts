@@ -7,7 +7,7 @@ import type { Agenda, Item } from "./agenda.ts";
 import type { Clock } from "./clock.ts";
 import { type Entry, hasLapsed, holderOf, holding, isAnother, type Lock } from "./entry.ts";
 import { ContextError, type ErrorDetails } from "./errors.ts";
-import { Queues, type Waiter } from "./queues.ts";
+import { type Line, Queues, type Waiter } from "./queues.ts";
 
 /** Whoever must hear that a lock with its token is gone. */
 export interface Holder {
@@ -115,8 +115,8 @@ export class Handovers {
   }
 
   /** How many wait for each context that is waited for. */
-  get queues(): { contextId: string; waiting: number }[] {
-    return this.#queues.lengths;
+  get queues(): Line[] {
+    return this.#queues.lines;
   }
 
   /** Gives a context to the first in its queue, if it is free and the waiter's turn has come everywhere. */

@@ -20,6 +20,13 @@ export interface Wait {
   readonly contextId: string;
 }
 
+/** Who waits for a context, the first in line first. */
+export interface Line {
+  readonly contextId: string;
+  readonly waiting: number;
+  readonly agentIds: readonly string[];
+}
+
 /** Who holds a context, or `null`: a lock that may be taken over counts as held by nobody. */
 export type HolderOf = (contextId: string) => string | null;
 
@@ -97,11 +104,11 @@ export class Queues {
     return [...waiters];
   }
 
-  get lengths(): { contextId: string; waiting: number }[] {
-    return Array.from(this.#queues.keys(), (contextId) => ({
-      contextId,
-      waiting: this.waitersFor(contextId).length,
-    }));
+  get lines(): Line[] {
+    return Array.from(this.#queues.keys(), (contextId) => {
+      const agentIds = this.waitersFor(contextId).map(({ agentId }) => agentId);
+      return { contextId, waiting: agentIds.length, agentIds };
+    });
   }
 
   join(waiter: Waiter, holderOf: HolderOf): void {

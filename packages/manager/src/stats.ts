@@ -17,8 +17,15 @@ export interface ManagerStats {
   readonly refusals: Readonly<Record<ErrorCode, number>>;
   /** How many acquisitions had to wait in a queue. */
   readonly lockWaits: number;
-  /** The queues there are now, and how many wait in each; whoever waits for several contexts stands in all their queues. */
-  readonly queues: readonly { readonly contextId: string; readonly waiting: number }[];
+  /**
+   * The queues there are now, how many wait in each, and who, the first in line first; whoever waits for several
+   * contexts stands in all their queues.
+   */
+  readonly queues: readonly {
+    readonly contextId: string;
+    readonly waiting: number;
+    readonly agentIds: readonly string[];
+  }[];
   /** How many leases ended by a loss. */
   readonly leasesLost: number;
   /** How many watch, subscribe or wait for a condition now. */

@@ -422,7 +422,9 @@ describe("waiting for a lock", () => {
     const closed = dan.acquire("a");
     const granted = manager.agent("eve").acquire("a");
     await passing();
-    expect((await manager.stats()).queues).toEqual([{ contextId: "a", waiting: 4 }]);
+    expect((await manager.stats()).queues).toEqual([
+      { contextId: "a", waiting: 4, agentIds: ["bob", "cyd", "dan", "eve"] },
+    ]);
     controller.abort(new Error("enough"));
     await expect(aborted).rejects.toThrow("enough");
     clock.advance(100);

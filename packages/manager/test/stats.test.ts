@@ -246,15 +246,15 @@ describe("the refusals", () => {
 });
 
 describe("locks", () => {
-  it("that somebody has to wait for are counted, and the queues as they are now", async () => {
+  it("that somebody has to wait for are counted, and the queues as they are now, with who stands in them", async () => {
     for (const id of ["a", "b", "c"]) manager.create(id, {});
     const lease = await ann.acquire("a");
     await refusalOf("TIMEOUT", manager.agent("dan").acquire("a", { timeoutMs: 0 }));
     const one = bob.acquire("a");
     const both = manager.agent("cyd").acquire(["b", "a"]);
     expect(manager.stats().queues.toSorted((x, y) => (x.contextId < y.contextId ? -1 : 1))).toEqual([
-      { contextId: "a", waiting: 2 },
-      { contextId: "b", waiting: 1 },
+      { contextId: "a", waiting: 2, agentIds: ["bob", "cyd"] },
+      { contextId: "b", waiting: 1, agentIds: ["cyd"] },
     ]);
     lease.release();
     (await one).release();

@@ -807,7 +807,7 @@ describe("what a transaction means for others", () => {
     const wait = bob.acquire("x");
     ann.transact((tx) => pay(tx, 1));
     await settled();
-    expect(manager.stats().queues).toEqual([{ contextId: "x", waiting: 1 }]);
+    expect(manager.stats().queues).toEqual([{ contextId: "x", waiting: 1, agentIds: ["bob"] }]);
     lease.release();
     expect((await wait).agentId).toBe("bob");
   });

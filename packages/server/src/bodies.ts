@@ -7,8 +7,9 @@ export interface ContextBody extends ContextDict {
   incarnation: number;
   revision: number;
   note?: string;
-  /** The fencing token, where `locked_by` is set. */
+  /** The fencing token, and when it was granted, where `locked_by` is set. */
   lock_token?: number;
+  locked_at?: string;
 }
 
 /** Snapshots of one version share their data: it is written as JSON once. */
@@ -33,7 +34,10 @@ export function summaryFields(context: SharedContext): Omit<ContextBody, "data">
   const { incarnation = 0, revision = 0, note, lock } = context;
   const fields: Omit<ContextBody, "data"> = { ...rest, incarnation, revision };
   if (note !== null) fields.note = note;
-  if (lock !== undefined) fields.lock_token = lock.token;
+  if (lock !== undefined) {
+    fields.lock_token = lock.token;
+    fields.locked_at = lock.since.toISOString();
+  }
   return fields;
 }
 

@@ -1,15 +1,18 @@
 /** The API as one function from a web-standard request to a response. */
 
-import { type AsyncSharedContextManager, ContextError } from "shared-context-manager";
+import { type AsyncSharedContextManager, ContextError, isContextError, type JsonObject } from "shared-context-manager";
+import { baseOf, ConflictLog } from "./conflict-log.ts";
 import { Idempotency } from "./idempotency.ts";
 import { agentIdOf, checkRight, identify } from "./identity.ts";
 import { checkQuery, mediaTypeOf, readJson } from "./input.ts";
 import { inspector } from "./inspector.ts";
 import { urlOf } from "./light-request.ts";
 import { DEFAULT_LIMITS, type Limits } from "./limits.ts";
+import { LockWaits } from "./lock-waits.ts";
 import { Matcher, type Matched } from "./matching.ts";
 import { MCP_METHODS, MCP_PATH, McpMount } from "./mcp/mount.ts";
 import { Metrics } from "./metrics.ts";
+import { notedManager } from "./noted-manager.ts";
 import { isWrite, openApiOf } from "./openapi.ts";
 import { checkOrigin, LOOPBACK, preflight } from "./origins.ts";
 import { problemAnswer } from "./problems.ts";
@@ -64,6 +67,8 @@ export function createCore(options: HandlerOptions): Handler {
     limits: { ...DEFAULT_LIMITS, ...options.limits },
     metrics: new Metrics(),
     sessions: new Sessions(manager, sessionTtlMs, onError),
+    conflicts: new ConflictLog(),
+    lockWaits: new LockWaits(),
     closing: closing.signal,
     heartbeatMs,
     openApi: JSON.stringify(openApiOf(ROUTES, VERSION)),
@@ -71,7 +76,10 @@ export function createCore(options: HandlerOptions): Handler {
   const matcher = new Matcher(ROUTES);
   const rate = new RateLimit(requestsPerSecond);
   const idempotency = new Idempotency();
-  const mcp = new McpMount(manager, { maxBodyBytes: services.limits.maxBodyBytes, onError });
+  const mcp = new McpMount(notedManager(manager, services.conflicts), {
+    maxBodyBytes: services.limits.maxBodyBytes,
+    onError,
+  });
 
   async function answer(
     request: Request,
@@ -91,6 +99,9 @@ export function createCore(options: HandlerOptions): Handler {
       const { pathname, search } = url;
       const parts = [request.method, pathname, search, mediaTypeOf(request), agentId, conditions, body ?? null];
       return await idempotency.once(identity.name, key, parts, async () => route.handle(call));
+    } catch (error) {
+      void noteConflict(call, error);
+      throw error;
     } finally {
       services.sessions.leave(agentId);
     }
@@ -192,6 +203,14 @@ class Received implements Call {
   get signal(): AbortSignal {
     return AbortSignal.any([this.request.signal, this.services.closing]);
   }
+}
+
+/** Nobody's answer waits for it. */
+async function noteConflict({ manager, services, agentId, request, body }: Call, error: unknown): Promise<void> {
+  if (!isContextError(error, "CONFLICT")) return;
+  const replaces = request.method === "PUT" && services.conflicts.maySearch(performance.now());
+  const base = replaces ? await baseOf(manager, error).catch(() => undefined) : undefined;
+  services.conflicts.note(agentId, error, replaces ? { base, yours: body as JsonObject } : undefined);
 }
 
 const NOBODY: Identity = { name: "nobody", agentId: null, rights: "read" };

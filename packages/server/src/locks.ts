@@ -19,22 +19,26 @@ export async function takeLock(call: Call, { ttlMs, timeoutMs }: Taking): Promis
   const { manager, contextId, agentId, signal } = call;
   const agent = call.agent();
   const endMs = performance.now() + timeoutMs;
-  for (;;) {
-    const isOurs = await agent.lock(contextId, { ttlMs });
-    const context = await present(call);
-    if (isOurs && context.lock?.owner === agentId) {
-      call.services.sessions.holds(agentId);
-      return context;
-    }
-    const leftMs = endMs - performance.now();
-    if (leftMs <= 0) throw notGranted(context, timeoutMs);
-    try {
+  let leave: (() => void) | undefined;
+  try {
+    for (;;) {
+      const isOurs = await agent.lock(contextId, { ttlMs });
+      const context = await present(call);
+      if (isOurs && context.lock?.owner === agentId) {
+        call.services.sessions.holds(agentId);
+        return context;
+      }
+      const leftMs = endMs - performance.now();
+      if (leftMs <= 0) throw notGranted(context, timeoutMs);
+      leave ??= call.services.lockWaits.enter(contextId, agentId);
       await pause(PAUSE_MS);
       await whenTrue(manager, contextId, isFree, { timeoutMs: leftMs, signal });
-    } catch (error) {
-      if (isContextError(error, "TIMEOUT")) throw notGranted(await present(call), timeoutMs);
-      throw error;
     }
+  } catch (error) {
+    if (leave !== undefined && isContextError(error, "TIMEOUT")) throw notGranted(await present(call), timeoutMs);
+    throw error;
+  } finally {
+    leave?.();
   }
 }
 

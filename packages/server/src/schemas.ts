@@ -1,5 +1,7 @@
 /** The schemas of bodies, for `/openapi.json`. What is checked, is checked by the manager and in `input.ts`. */
 
+import { RIGHTS } from "./rights.ts";
+
 const string = { type: "string" };
 const integer = { type: "integer" };
 const time = { type: "string", format: "date-time" };
@@ -22,6 +24,7 @@ const summary = {
   locked_by: orNull,
   lock_expires_at: time,
   lock_token: { type: "integer", description: "The fencing token of the lock." },
+  locked_at: { type: "string", format: "date-time", description: "When the lock was granted." },
   created_at: time,
   updated_at: time,
   updated_by: string,
@@ -37,6 +40,12 @@ const step = {
   note: string,
   data,
   patch: { oneOf: [{ $ref: "#/components/schemas/MergePatch" }, { $ref: "#/components/schemas/Operations" }] },
+};
+
+const SHORTENED = {
+  type: "array",
+  items: { enum: ["base", "yours", "theirs"] },
+  description: "The sides whose values are long, and are there as the beginning of their JSON.",
 };
 
 const ttl = { type: "number", description: "How long it lasts, in milliseconds: 30,000 by default.", minimum: 1 };
@@ -93,6 +102,32 @@ export const SCHEMAS: Readonly<Record<string, object>> = {
     context: { oneOf: [{ $ref: "#/components/schemas/Context" }, { type: "null" }] },
   }),
   Status: object({ status: string }),
+  Identity: object({ name: string, agent_id: orNull, rights: { enum: RIGHTS } }),
+  Stats: object({
+    contexts: integer,
+    revision: integer,
+    since: { type: "string", format: "date-time", description: "When the server began to count." },
+    totals: object({ writes: integer, merges: integer, conflicts: integer, lock_waits: integer, leases_lost: integer }),
+    queues: listOf("LockQueue"),
+    agents: { type: "array", items: object({ agent_id: string, conflicts: integer }) },
+    conflicts: listOf("MetConflict"),
+  }),
+  LockQueue: object({
+    context_id: string,
+    waiting: integer,
+    agents: { type: "array", items: string, description: "Who waits; those who stand in a queue come first." },
+  }),
+  MetConflict: object({
+    id: integer,
+    context_id: string,
+    agent_id: string,
+    at: time,
+    expected: { type: "string", description: "The version that the write was for." },
+    version: { type: "string", description: "The version that the context was at." },
+    conflicts: listOf("PathConflict"),
+    more: { type: "integer", description: "How many paths more there were." },
+  }),
+  PathConflict: object({ path: string, base: {}, yours: {}, theirs: {}, shortened: SHORTENED }, ["path"]),
   Metrics: string,
   Problem: object({
     type: string,

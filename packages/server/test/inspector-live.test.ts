@@ -51,34 +51,47 @@ describe("events", () => {
 describe("changes", () => {
   it("do not put back what the list has read later", () => {
     const state = emptyState();
-    fill(state, [summaryAt(20)], 0);
-    apply(state, change(15, "updated", contextAt(15)), 0);
-    apply(state, change(16, "deleted", null), 0);
+    fill(state, [summaryAt(20)]);
+    apply(state, change(15, "updated", contextAt(15)));
+    apply(state, change(16, "deleted", null));
     expect(state.contexts.get("plan")?.revision).toBe(20);
-    apply(state, change(21, "updated", contextAt(21, { version: "2" })), 0, 99);
+    apply(state, change(21, "updated", contextAt(21, { version: "2" })), 99);
     expect(state.contexts.get("plan")).toMatchObject({ revision: 21, version: "2", bytes: 99 });
-    apply(state, change(22, "deleted", null), 0);
+    apply(state, change(22, "deleted", null));
     expect(state.contexts.size).toBe(0);
   });
 
   it("that clear the store leave what was created after", () => {
     const state = emptyState();
-    fill(state, [summaryAt(3), { ...summaryAt(9), context_id: "later" }], 0);
-    apply(state, change(7, "cleared", null, null), 0);
+    fill(state, [summaryAt(3), { ...summaryAt(9), context_id: "later" }]);
+    apply(state, change(7, "cleared", null, null));
     expect([...state.contexts.keys()]).toEqual(["later"]);
   });
 
-  it("keep since when a lock has been seen, until another one is granted", () => {
+  it("have the time of their data or of their lock; a release has none in the log, and is not before what was", () => {
     const state = emptyState();
-    const locked = (revision: number, lock_token: number) =>
-      change(revision, "locked", contextAt(revision, { locked_by: "one", lock_token }));
-    apply(state, locked(2, 2), 1_000);
-    apply(state, locked(3, 2), 5_000);
-    expect(state.contexts.get("plan")?.lockSeenMs).toBe(1_000);
-    apply(state, locked(4, 4), 9_000);
-    expect(state.contexts.get("plan")?.lockSeenMs).toBe(9_000);
-    apply(state, change(5, "unlocked", contextAt(5)), 9_500);
-    expect(state.contexts.get("plan")?.lockSeenMs).toBeUndefined();
+    const atMs = (seconds: number): number => Date.parse(AT) + seconds * 1_000;
+    const locked = contextAt(2, { locked_by: "one", locked_at: new Date(atMs(5)).toISOString() });
+    const all = [
+      change(1, "created", contextAt(1)),
+      change(2, "locked", locked),
+      change(3, "unlocked", contextAt(3)),
+      change(4, "deleted", null),
+    ];
+    prepend(
+      state,
+      all.map((each) => activityOf(each, String(each.revision), null)),
+    );
+    record(state, activityOf(change(5, "unlocked", contextAt(5)), "5", atMs(9)));
+    record(state, activityOf(change(6, "unlocked", contextAt(6)), "6", null));
+    expect(state.activity.map((entry) => [entry.atMs, entry.afterMs])).toEqual([
+      [atMs(0), undefined],
+      [atMs(5), undefined],
+      [null, atMs(5)],
+      [null, atMs(5)],
+      [atMs(9), undefined],
+      [null, atMs(9)],
+    ]);
   });
 
   it("from the log come before those that are there, each once", () => {

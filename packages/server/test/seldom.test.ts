@@ -8,6 +8,7 @@ import { createHandler, readTokens, serve } from "shared-context-server";
 import { describe, expect, it } from "vitest";
 import { changeStream } from "../src/change-stream.ts";
 import { Idempotency } from "../src/idempotency.ts";
+import { LockWaits } from "../src/lock-waits.ts";
 import { releaseLock, renewLock, takeLock } from "../src/locks.ts";
 import { RateLimit } from "../src/rate.ts";
 import type { Call } from "../src/route.ts";
@@ -28,8 +29,9 @@ function callOn(manager: AsyncSharedContextManager, before: () => Promise<unknow
       return agent.unlock(id);
     },
   };
-  const parts = { manager, contextId: "plan", agentId: "ann", agent: () => interrupted, signal: AbortSignal.abort() };
-  return parts as unknown as Call;
+  const services = { lockWaits: new LockWaits() };
+  const parts = { manager, services, contextId: "plan", agentId: "ann", agent: () => interrupted };
+  return { ...parts, signal: AbortSignal.abort() } as unknown as Call;
 }
 
 describe("a lock that goes while it is renewed or released", () => {

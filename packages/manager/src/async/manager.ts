@@ -400,7 +400,7 @@ export class AsyncSharedContextManager<Data extends object = JsonObject> {
       conflicts: refusals.CONFLICT,
       refusals,
       lockWaits: waits,
-      queues: turnstile.lengths,
+      queues: turnstile.lines,
       leasesLost: losses,
       watchers: follower.size,
       lag: 0,

@@ -3,7 +3,7 @@
  * those of one process do not compete with one another.
  */
 
-import type { HolderOf, Waiter } from "../queues.ts";
+import type { HolderOf, Line, Waiter } from "../queues.ts";
 import { Queues, type Wait } from "../queues.ts";
 
 export interface Patient extends Waiter {
@@ -19,8 +19,8 @@ export class Turnstile {
 
   readonly holderOf: HolderOf = (contextId) => this.#holders.get(contextId) ?? null;
 
-  get lengths(): { contextId: string; waiting: number }[] {
-    return this.#queues.lengths;
+  get lines(): Line[] {
+    return this.#queues.lines;
   }
 
   isAwaited(contextId: string): boolean {

@@ -148,18 +148,30 @@ function Controls({ all, end, isPaused, pause }: ControlProps) {
 }
 
 function ActivityRow({ entry }: { readonly entry: Activity }) {
-  const { kind, contextId, agentId, note, version, revision, atMs } = entry;
+  const { kind, contextId, agentId, note, version, revision } = entry;
   return (
     <div class="activity-row">
       <span class="quiet revision" title="revision">
         {revision}
       </span>
-      <span class="quiet clock">{formatClock(atMs)}</span>
+      <Clock entry={entry} />
       <span class={`kind ${kind}`}>{kind === "current" ? "missed" : kind}</span>
       <bdi class="id">{contextId === null ? "" : visible(contextId, 120)}</bdi>
       <span class="version">{version === null ? "" : `v${version}`}</span>
       <bdi class="who">{agentId === null ? "–" : visible(agentId, 80)}</bdi>
       <bdi class="quiet note">{note === null ? "" : visible(note, 160)}</bdi>
     </div>
+  );
+}
+
+/** The log has no time of releases and deletions: then the time of the change before is the earliest. */
+function Clock({ entry: { atMs, afterMs } }: { readonly entry: Activity }) {
+  if (atMs !== null || afterMs === undefined) return <span class="quiet clock">{formatClock(atMs)}</span>;
+  return (
+    <span class="quiet clock" title="At this time or later: the log has no time of it.">
+      <span aria-hidden="true">≥</span>
+      <span class="sr">not before </span>
+      {formatClock(afterMs)}
+    </span>
   );
 }

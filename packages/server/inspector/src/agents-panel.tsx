@@ -9,8 +9,7 @@ const MOST = 500;
 export function AgentsPanel({ onAgent }: { readonly onAgent: (agent: AgentInfo) => void }) {
   const store = useStore(500);
   const nowMs = useNow();
-  const agents = agentsOf(store.state, store.queues ?? [], conflictsByAgent(store.reportedConflicts));
-  const tellsWaiting = store.queues?.every((queue) => queue.agents !== undefined) ?? false;
+  const agents = agentsOf(store.state, store.queues, store.conflictCounts);
   return (
     <aside aria-label="Agents" class="panel agents">
       <h2>
@@ -29,18 +28,8 @@ export function AgentsPanel({ onAgent }: { readonly onAgent: (agent: AgentInfo) 
         ))}
       </ul>
       {agents.length > MOST && <p class="quiet">and {agents.length - MOST} more</p>}
-      {!tellsWaiting && <p class="quiet">This server does not tell which agent waits for which lock.</p>}
     </aside>
   );
-}
-
-function conflictsByAgent(
-  known: readonly { readonly agentId: string | null }[] | undefined,
-): Map<string, number> | undefined {
-  if (known === undefined) return undefined;
-  const counts = new Map<string, number>();
-  for (const { agentId } of known) if (agentId !== null) counts.set(agentId, (counts.get(agentId) ?? 0) + 1);
-  return counts;
 }
 
 function Facts({ agent, nowMs }: { readonly agent: AgentInfo; readonly nowMs: number }) {
@@ -58,7 +47,7 @@ function Facts({ agent, nowMs }: { readonly agent: AgentInfo; readonly nowMs: nu
           </dd>
         </div>
       )}
-      {conflicts !== undefined && conflicts > 0 && (
+      {conflicts > 0 && (
         <div>
           <dt>conflicts</dt>
           <dd>{conflicts}</dd>

@@ -1,33 +1,24 @@
 /** The agents, as the contexts and the server tell of them. */
 
-import type { Item, LastWrite, State } from "./state.ts";
-
-/** Who waits for a context: how many, and where the server tells it, who. */
-export interface Queue {
-  readonly context_id: string;
-  readonly waiting: number;
-  readonly agents?: readonly string[];
-}
+import type { LastWrite, State } from "./state.ts";
+import type { Queue, Summary } from "./types.ts";
 
 export interface AgentInfo {
   readonly agentId: string;
   readonly holds: readonly string[];
   readonly waitsFor: readonly string[];
   readonly lastWrite: LastWrite | undefined;
-  /** `undefined` where the server does not tell. */
-  readonly conflicts: number | undefined;
+  readonly conflicts: number;
 }
 
 export function agentsOf(
   { contexts, lastWrites }: State,
   queues: readonly Queue[],
-  conflicts: ReadonlyMap<string, number> | undefined,
+  conflicts: ReadonlyMap<string, number>,
 ): AgentInfo[] {
   const holds = gather([...contexts.values()].map((item) => [item.locked_by, item.context_id]));
-  const waits = gather(
-    queues.flatMap((queue) => (queue.agents ?? []).map((agent) => [agent, queue.context_id] as const)),
-  );
-  const ids = new Set([...holds.keys(), ...waits.keys(), ...lastWrites.keys(), ...(conflicts?.keys() ?? [])]);
+  const waits = gather(queues.flatMap((queue) => queue.agents.map((agent) => [agent, queue.context_id] as const)));
+  const ids = new Set([...holds.keys(), ...waits.keys(), ...lastWrites.keys(), ...conflicts.keys()]);
   return (
     [...ids]
       .map((agentId) => ({
@@ -35,7 +26,7 @@ export function agentsOf(
         holds: holds.get(agentId) ?? [],
         waitsFor: waits.get(agentId) ?? [],
         lastWrite: lastWrites.get(agentId),
-        conflicts: conflicts === undefined ? undefined : (conflicts.get(agentId) ?? 0),
+        conflicts: conflicts.get(agentId) ?? 0,
       }))
       // By name, so that nothing jumps away under the pointer.
       .sort((one, other) => (one.agentId < other.agentId ? -1 : 1))
@@ -83,10 +74,10 @@ export function findCycle(agents: readonly Pick<AgentInfo, "agentId" | "holds" |
 const LONG_MS = 120_000;
 
 /** Why a lock deserves a look; `undefined` when it does not. */
-export function lockWarning(item: Item, nowMs: number): string | undefined {
+export function lockWarning(item: Summary, nowMs: number): string | undefined {
   if (item.locked_by === null) return undefined;
-  const heldMs = nowMs - (item.lockSeenMs ?? nowMs);
+  const heldMs = item.locked_at === undefined ? 0 : nowMs - Date.parse(item.locked_at);
   if (item.lock_expires_at === undefined) return "never lapses: only its owner or a forced unlock ends it";
   if (Date.parse(item.lock_expires_at) < nowMs) return "has lapsed: the next writer takes it away";
-  return heldMs >= LONG_MS ? `held for ${Math.floor(heldMs / 60_000)} min or longer` : undefined;
+  return heldMs >= LONG_MS ? `has been held for ${Math.floor(heldMs / 60_000)} min` : undefined;
 }

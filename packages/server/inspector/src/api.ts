@@ -2,7 +2,15 @@
 
 import { apiPath } from "./place.ts";
 import type { Operation } from "./difference.ts";
-import { type BlameLine, type ContextBody, etagOf, type Problem, type Summary } from "./types.ts";
+import {
+  type BlameLine,
+  type ContextBody,
+  etagOf,
+  type Identity,
+  type Problem,
+  type Stats,
+  type Summary,
+} from "./types.ts";
 
 const STORED = "shared-context-token";
 
@@ -27,7 +35,6 @@ export class Api {
   token: string | null = sessionStorage.getItem(STORED);
   /** How far the clock of the server is ahead of this one. */
   skewMs = 0;
-  #paths: Promise<ReadonlySet<string>> | undefined;
 
   setToken(token: string | null): void {
     this.token = token;
@@ -38,8 +45,8 @@ export class Api {
   async fetch(method: string, path: string, { headers = {}, body, type, signal }: Sent = {}): Promise<Response> {
     const all = new Headers(headers);
     // Without a token nobody is named: then the log says that it was this page.
-    if (this.token === null) all.set("x-agent-id", "inspector");
-    else all.set("authorization", `Bearer ${this.token}`);
+    if (this.token === null && !all.has("x-agent-id")) all.set("x-agent-id", "inspector");
+    if (this.token !== null) all.set("authorization", `Bearer ${this.token}`);
     if (body !== undefined) all.set("content-type", type ?? "application/json");
     const response = await fetch(path, {
       method,
@@ -61,8 +68,8 @@ export class Api {
     return (response.status === 204 ? undefined : await response.json()) as Body;
   }
 
-  get(contextId: string): Promise<ContextBody> {
-    return this.json("GET", apiPath(contextId));
+  get(contextId: string, signal?: AbortSignal): Promise<ContextBody> {
+    return this.json("GET", apiPath(contextId), signal === undefined ? {} : { signal });
   }
 
   async history(contextId: string): Promise<ContextBody[]> {
@@ -85,8 +92,19 @@ export class Api {
     return all;
   }
 
-  async metrics(signal?: AbortSignal): Promise<string> {
-    return (await this.fetch("GET", "/metrics", signal === undefined ? {} : { signal })).text();
+  /** Without its data; `undefined` when it is not among the first whose ids begin so. */
+  async summary(contextId: string, signal: AbortSignal): Promise<Summary | undefined> {
+    const path = `/v1/contexts?limit=100&prefix=${encodeURIComponent(contextId)}`;
+    const { contexts } = await this.json<{ contexts: Summary[] }>("GET", path, { signal });
+    return contexts.find((summary) => summary.context_id === contextId);
+  }
+
+  stats(signal?: AbortSignal): Promise<Stats> {
+    return this.json("GET", "/v1/stats", signal === undefined ? {} : { signal });
+  }
+
+  identity(): Promise<Identity> {
+    return this.json("GET", "/v1/identity");
   }
 
   /** Writes what was changed since `base` was read, as any agent would: a conflict comes by path. */
@@ -109,39 +127,6 @@ export class Api {
 
   forceUnlock(contextId: string, reason: string): Promise<void> {
     return this.json("DELETE", apiPath(contextId, "/lock", { force: "true", reason }));
-  }
-
-  /** Whether the server has a route: some do not tell all that this page can show. */
-  async has(path: string): Promise<boolean> {
-    this.#paths ??= this.json<{ paths: object }>("GET", "/openapi.json").then(
-      ({ paths }) => new Set(Object.keys(paths)),
-    );
-    try {
-      return (await this.#paths).has(path);
-    } catch {
-      this.#paths = undefined;
-      return false;
-    }
-  }
-
-  /**
-   * Whether this page may act. A server that has no `/v1/identity` is asked in another way: whoever may break locks
-   * hears that there is no context with an id that nobody has used, everybody else that it is not for them.
-   */
-  async isAdmin(): Promise<boolean> {
-    if (this.token === null) return true;
-    if (await this.has("/v1/identity")) {
-      return (await this.json<{ rights: string }>("GET", "/v1/identity")).rights === "admin";
-    }
-    try {
-      await this.forceUnlock(
-        `inspector:${crypto.getRandomValues(new Uint32Array(4)).join("-")}`,
-        "which rights are there?",
-      );
-      return true;
-    } catch (error) {
-      return error instanceof ApiError && error.problem.code === "NOT_FOUND";
-    }
   }
 }
 

@@ -1,6 +1,7 @@
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { ActivityView } from "./activity.tsx";
 import { ContextView } from "./context-view.tsx";
+import { DemoBar } from "./demo-bar.tsx";
 import { EmptyView } from "./empty.tsx";
 import { visible } from "./format.ts";
 import { useNow, useStore } from "./hooks.ts";
@@ -34,6 +35,7 @@ export function App() {
         </nav>
         <ConnectionBadge />
       </header>
+      <DemoBar />
       <main id="main" ref={main} tabIndex={-1}>
         {isRefused && <TokenForm why={connection.why} status={connection.status} />}
         {!isRefused && !isFilled && <p class="quiet">Reading the contexts…</p>}

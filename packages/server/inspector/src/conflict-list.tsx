@@ -3,27 +3,22 @@ import type { KnownConflict } from "./store.ts";
 import { brief } from "./tree.ts";
 import type { Json, PathConflict } from "./types.ts";
 
-interface ConflictListProps {
-  readonly conflicts: readonly KnownConflict[];
-  readonly isTold: boolean;
-}
-
-export function ConflictList({ conflicts, isTold }: ConflictListProps) {
+export function ConflictList({ conflicts }: { readonly conflicts: readonly KnownConflict[] }) {
   return (
     <div>
-      {!isTold && (
-        <p class="quiet">
-          This server counts the conflicts of agents, and does not tell of each. Those of this page are here.
-        </p>
+      {conflicts.length === 0 && (
+        <p>No conflicts here, as far as the server remembers: it keeps the latest hundred of all contexts.</p>
       )}
-      {conflicts.length === 0 && <p>No conflicts.</p>}
       {conflicts.map((conflict) => (
-        <section key={`${conflict.atMs} ${conflict.agentId ?? ""}`} class="conflict">
+        <section key={conflict.key} class="conflict">
           <h3>
-            {formatTime(conflict.atMs)},{" "}
-            <bdi>{conflict.agentId === null ? "this page" : visible(conflict.agentId, 80)}</bdi>
+            {formatTime(conflict.atMs)}, <bdi>{visible(conflict.agentId, 80)}</bdi>
           </h3>
+          <p class="quiet">
+            It had read version {conflict.expected}, and version {conflict.version} was there. Nothing was written.
+          </p>
           <ConflictTable conflicts={conflict.conflicts} />
+          {conflict.more > 0 && <p class="quiet">and {conflict.more} paths more</p>}
         </section>
       ))}
     </div>
@@ -46,21 +41,18 @@ export function ConflictTable({ conflicts, choose, isMine }: ConflictTableProps)
         <thead>
           <tr>
             <th scope="col">Path</th>
+            {choose !== undefined && <th scope="col">Keep</th>}
             <th scope="col">Base</th>
             <th scope="col">Yours</th>
             <th scope="col">Theirs</th>
-            {choose !== undefined && <th scope="col">Keep</th>}
           </tr>
         </thead>
         <tbody>
-          {conflicts.map(({ path, base, yours, theirs }) => (
+          {conflicts.map(({ path, base, yours, theirs, shortened = [] }) => (
             <tr key={path}>
               <th scope="row">
                 <bdi>{path === "" ? "all of the data" : visible(path, 200)}</bdi>
               </th>
-              <Cell value={base} />
-              <Cell value={yours} class="added" />
-              <Cell value={theirs} class="removed" />
               {choose !== undefined && (
                 <td>
                   <select
@@ -73,6 +65,9 @@ export function ConflictTable({ conflicts, choose, isMine }: ConflictTableProps)
                   </select>
                 </td>
               )}
+              <Cell value={base} isText={shortened.includes("base")} />
+              <Cell value={yours} isText={shortened.includes("yours")} class="added" />
+              <Cell value={theirs} isText={shortened.includes("theirs")} class="removed" />
             </tr>
           ))}
         </tbody>
@@ -81,9 +76,17 @@ export function ConflictTable({ conflicts, choose, isMine }: ConflictTableProps)
   );
 }
 
-export function Cell({ value, class: name = "" }: { readonly value: Json | undefined; readonly class?: string }) {
+interface CellProps {
+  readonly value: Json | undefined;
+  readonly class?: string;
+  /** It is the beginning of some JSON, as text. */
+  readonly isText?: boolean;
+}
+
+export function Cell({ value, class: name = "", isText = false }: CellProps) {
   const isWhole = typeof value === "object" && value !== null;
-  const text = isWhole ? JSON.stringify(value) : brief(value, 400);
+  const isPlain = isText && typeof value === "string";
+  const text = isPlain ? value : isWhole ? JSON.stringify(value) : brief(value, 400);
   return (
     <td class={value === undefined ? "quiet" : name}>
       <bdi>{visible(text, 400)}</bdi>

@@ -39,9 +39,7 @@ export function ContextView({ contextId }: { readonly contextId: string }) {
     );
   }
   const { context } = loaded;
-  const conflicts = [...(store.reportedConflicts ?? []), ...store.ownConflicts].filter(
-    (conflict) => conflict.contextId === contextId,
-  );
+  const conflicts = store.knownConflicts.filter((conflict) => conflict.contextId === contextId);
   return (
     <section class="one" aria-labelledby="one-title">
       <h2 id="one-title">
@@ -63,7 +61,7 @@ export function ContextView({ contextId }: { readonly contextId: string }) {
       <div role="tabpanel" id={`panel-${tab}`} aria-labelledby={`tab-${tab}`}>
         {tab === "data" && <TreeView data={context.data} blame={loaded.blame} />}
         {tab === "history" && <HistoryView context={context} isGone={item === undefined} onDone={reload} />}
-        {tab === "conflicts" && <ConflictList conflicts={conflicts} isTold={store.reportedConflicts !== undefined} />}
+        {tab === "conflicts" && <ConflictList conflicts={conflicts} />}
       </div>
     </section>
   );

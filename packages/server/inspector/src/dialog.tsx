@@ -71,7 +71,8 @@ export function ActDialog({ title, confirm, act, onClose, children, isWide, isDa
   );
 }
 
-function problemText(error: unknown): string {
+/** What was refused, or went wrong, for people. */
+export function problemText(error: unknown): string {
   if (error instanceof ApiError) return `${error.problem.code}: ${error.problem.detail}`;
   return error instanceof Error ? error.message : "It did not work.";
 }

@@ -40,7 +40,6 @@ export function EditDialog({ context, onClose, onDone }: EditDialogProps) {
       if (next === undefined) throw error;
       setMet(next);
       setMine(new Set());
-      store.addOwnConflict(context.context_id, next.conflicts);
       throw new Error(refusal(next), { cause: error });
     }
   };

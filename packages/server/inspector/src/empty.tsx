@@ -3,7 +3,7 @@ import { useStore } from "./hooks.ts";
 import { curlCreate, mcpConfig } from "./snippets.ts";
 
 export function EmptyView() {
-  const { api } = useStore();
+  const { api, demo, identity, mayWrite } = useStore();
   const needsToken = api.token !== null;
   return (
     <section class="panel narrow">
@@ -12,9 +12,21 @@ export function EmptyView() {
       <Snippet title="An agent that speaks MCP" text={mcpConfig(location.origin, needsToken)} />
       <Snippet title="By hand, with curl" text={curlCreate(location.origin, needsToken)} />
       {needsToken && <p class="quiet">Put the token in the place of TOKEN; it is not written out here.</p>}
-      <p class="quiet">
-        To see a swarm at work: <code>npm run demo -- --store {location.origin}</code>
-      </p>
+      <figure class="snippet">
+        <figcaption>
+          <h3>Or watch a swarm at work</h3>
+          {mayWrite && (
+            <button type="button" class="primary" onClick={() => void demo.run(identity?.agent_id ?? null)}>
+              Run the demo
+            </button>
+          )}
+        </figcaption>
+        <p class="quiet">
+          {mayWrite
+            ? "Six agents in this page write one report on this server, for about ten seconds. It makes one context, which you can delete afterwards, and stops when you close the page."
+            : "The demo writes on this server: that needs a token with the right to write."}
+        </p>
+      </figure>
     </section>
   );
 }

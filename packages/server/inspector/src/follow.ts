@@ -2,7 +2,6 @@
 
 import { type Api, ApiError } from "./api.ts";
 import { backoffMs, EventParser, type ServerEvent, stepFor } from "./events.ts";
-import { readMetrics } from "./series.ts";
 import type { ChangeBody, Summary } from "./types.ts";
 
 export type Connection =
@@ -13,7 +12,8 @@ export type Connection =
 export interface Follower {
   filled(summaries: readonly Summary[], revision: number): void;
   refreshed(summaries: readonly Summary[]): void;
-  changed(change: ChangeBody, key: string): void;
+  /** @param isOld - made while nobody listened: when, is not known. */
+  changed(change: ChangeBody, key: string, isOld: boolean): void;
   connection(connection: Connection): void;
 }
 
@@ -34,12 +34,20 @@ export async function follow(api: Api, follower: Follower, signal: AbortSignal):
   while (!signal.aborted) {
     let why = "the server has ended the connection";
     try {
-      if (place === undefined) place = await begin(api, follower, signal);
+      const { revision: head } = await api.stats(signal);
+      // The revision before the list: what is written while the list is read is told again as a change.
+      if (place === undefined) {
+        follower.filled(await api.list(signal), head);
+        place = String(head);
+      }
       // A server may have come back with another store, whose revisions look like those of before.
       else if (attempt > 0) follower.refreshed(await api.list(signal));
       for await (const event of eventsAfter(api, place, signal, live)) {
         const step = stepFor(event);
-        if (step === "apply") follower.changed(JSON.parse(event.data) as ChangeBody, event.id ?? "");
+        if (step === "apply") {
+          const change = JSON.parse(event.data) as ChangeBody;
+          follower.changed(change, event.id ?? "", change.revision <= head);
+        }
         if (step === "reload") place = undefined;
         if (step === "reload" || step === "retry") break;
         if (event.id !== undefined) place = event.id;
@@ -58,13 +66,6 @@ export async function follow(api: Api, follower: Follower, signal: AbortSignal):
     follower.connection({ state: "lost", retryAtMs: Date.now() + waitMs, why });
     await sleep(waitMs, signal);
   }
-}
-
-/** The revision before the list: what is written while the list is read is told again as a change. */
-async function begin(api: Api, follower: Follower, signal: AbortSignal): Promise<string> {
-  const revision = readMetrics(await api.metrics(signal)).get("shared_context_revision") ?? 0;
-  follower.filled(await api.list(signal), revision);
-  return String(revision);
 }
 
 async function* eventsAfter(

@@ -1,6 +1,6 @@
 /** The overview: which contexts are shown, and in which order. */
 
-import type { Item } from "./state.ts";
+import type { Summary } from "./types.ts";
 
 export type SortKey = "context_id" | "version" | "bytes" | "updated_by" | "updated_at" | "locked_by";
 
@@ -12,9 +12,9 @@ export interface ListQuery {
   readonly isDescending: boolean;
 }
 
-export function select(items: Iterable<Item>, { search, prefix, sort, isDescending }: ListQuery): Item[] {
+export function select(items: Iterable<Summary>, { search, prefix, sort, isDescending }: ListQuery): Summary[] {
   const wanted = search.toLowerCase();
-  const found: Item[] = [];
+  const found: Summary[] = [];
   for (const item of items) {
     if (!item.context_id.startsWith(prefix)) continue;
     if (wanted !== "" && !textOf(item).includes(wanted)) continue;
@@ -26,11 +26,11 @@ export function select(items: Iterable<Item>, { search, prefix, sort, isDescendi
   );
 }
 
-function textOf({ context_id: id, updated_by: writer, locked_by: holder }: Item): string {
+function textOf({ context_id: id, updated_by: writer, locked_by: holder }: Summary): string {
   return `${id}\n${writer ?? ""}\n${holder ?? ""}`.toLowerCase();
 }
 
-function compareBy(key: SortKey, one: Item, other: Item): number {
+function compareBy(key: SortKey, one: Summary, other: Summary): number {
   switch (key) {
     case "version":
       return Number(one.version) - Number(other.version);

@@ -6,7 +6,7 @@ import { formatAge, formatBytes, formatCountdown, visible } from "./format.ts";
 import { useMedia, useNow, useStore } from "./hooks.ts";
 import { type ListQuery, select, type SortKey } from "./list.ts";
 import { hashOf } from "./place.ts";
-import type { Item } from "./state.ts";
+import type { Summary } from "./types.ts";
 import { VirtualList } from "./virtual-list.tsx";
 
 const COLUMNS: readonly { readonly key: SortKey; readonly label: string }[] = [
@@ -46,12 +46,9 @@ export function Overview() {
     const item = items[row];
     if (item !== undefined) location.hash = hashOf({ view: "context", contextId: item.context_id });
   };
-  const queueOf = (item: Item): string => {
-    const queue = waiting.get(item.context_id);
-    if (queue === undefined || queue.waiting === 0) return "";
-    return queue.agents === undefined
-      ? `${queue.waiting} waiting`
-      : `then ${queue.agents.map((id) => visible(id, 40)).join(", ")}`;
+  const queueOf = (item: Summary): readonly string[] => {
+    const agents = waiting.get(item.context_id)?.agents ?? [];
+    return agents.map((id) => visible(id, 40));
   };
   return (
     <div class="columns">
@@ -87,14 +84,14 @@ export function Overview() {
 }
 
 /** While somebody points at the list or moves in it, what changes stays where it is, and what is new comes last. */
-function useOrder(items: readonly Item[], query: ListQuery, isHeld: boolean): readonly Item[] {
+function useOrder(items: readonly Summary[], query: ListQuery, isHeld: boolean): readonly Summary[] {
   const held = useRef<{ readonly query: ListQuery; readonly ids: readonly string[] } | undefined>(undefined);
   if (!isHeld || held.current?.query !== query) {
     held.current = { query, ids: items.map((item) => item.context_id) };
     return items;
   }
   const places = new Map(held.current.ids.map((id, place) => [id, place]));
-  const placeOf = (item: Item): number => places.get(item.context_id) ?? places.size;
+  const placeOf = (item: Summary): number => places.get(item.context_id) ?? places.size;
   return [...items].sort((one, other) => placeOf(one) - placeOf(other));
 }
 
@@ -142,7 +139,7 @@ function Filters({ query, setQuery, shown, all }: QueryProps & { readonly shown:
       </label>
       <p class="quiet count" role="status">
         {shown === all
-          ? `${all.toLocaleString("en")} contexts`
+          ? `${all.toLocaleString("en")} ${all === 1 ? "context" : "contexts"}`
           : `${shown.toLocaleString("en")} of ${all.toLocaleString("en")}`}
       </p>
     </div>
@@ -173,7 +170,15 @@ function SortButton({ label, sort, query, setQuery }: QueryProps & { readonly la
   );
 }
 
-function ContextRow({ item, nowMs, queue }: { readonly item: Item; readonly nowMs: number; readonly queue: string }) {
+function ContextRow({
+  item,
+  nowMs,
+  queue,
+}: {
+  readonly item: Summary;
+  readonly nowMs: number;
+  readonly queue: readonly string[];
+}) {
   const ageMs = nowMs - Date.parse(item.updated_at);
   return (
     <div class="context-row">
@@ -192,14 +197,27 @@ function ContextRow({ item, nowMs, queue }: { readonly item: Item; readonly nowM
       <span class={`col-updated_at ${ageMs < 2_000 ? "fresh" : ""}`}>{formatAge(ageMs)}</span>
       <span class="col-locked_by">
         <LockBadge item={item} nowMs={nowMs} />
-        {queue !== "" && <bdi class="queue">{queue}</bdi>}
+        {queue.length > 0 && <Queue agents={queue} />}
       </span>
     </div>
   );
 }
 
+function Queue({ agents }: { readonly agents: readonly string[] }) {
+  return (
+    <span class="queue" title={`waiting: ${agents.join(", ")}`}>
+      <span class="narrow-only" aria-hidden="true">
+        +{agents.length}
+      </span>
+      <span class="wide-only">
+        waiting: <bdi>{agents.join(", ")}</bdi>
+      </span>
+    </span>
+  );
+}
+
 /** Who holds the lock, and how long it lasts. */
-export function LockBadge({ item, nowMs }: { readonly item: Item; readonly nowMs: number }) {
+export function LockBadge({ item, nowMs }: { readonly item: Summary; readonly nowMs: number }) {
   if (item.locked_by === null) return null;
   const warning = lockWarning(item, nowMs);
   const expiresAt = item.lock_expires_at;

@@ -55,13 +55,3 @@ export function increase(before: number | undefined, now: number): number {
   if (before === undefined) return 0;
   return now >= before ? now - before : now;
 }
-
-/** The values of the metrics text without labels. */
-export function readMetrics(text: string): Map<string, number> {
-  const values = new Map<string, number>();
-  for (const line of text.split("\n")) {
-    const [, name, value] = /^([a-z_]+) ([0-9.e+]+)$/.exec(line) ?? [];
-    if (name !== undefined) values.set(name, Number(value));
-  }
-  return values;
-}

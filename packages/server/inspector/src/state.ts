@@ -2,11 +2,6 @@
 
 import type { ChangeBody, Kind, Summary } from "./types.ts";
 
-export interface Item extends Summary {
-  /** When this page first saw the lock that is on it: it is held at least since then. */
-  readonly lockSeenMs?: number;
-}
-
 /** A change as the stream of activity shows it, without the data. */
 export interface Activity {
   readonly key: string;
@@ -16,8 +11,10 @@ export interface Activity {
   readonly agentId: string | null;
   readonly note: string | null;
   readonly version: string | null;
-  /** When it was written, or when it arrived; `null` for what is read from the log and has no time. */
+  /** `null` where it is not known: the log has no time of releases and deletions. */
   readonly atMs: number | null;
+  /** It was not before this: the time of the last change before it that has one. */
+  readonly afterMs?: number;
 }
 
 export interface LastWrite {
@@ -28,7 +25,7 @@ export interface LastWrite {
 }
 
 export interface State {
-  readonly contexts: Map<string, Item>;
+  readonly contexts: Map<string, Summary>;
   readonly lastWrites: Map<string, LastWrite>;
   /** The oldest first. */
   readonly activity: Activity[];
@@ -43,14 +40,13 @@ export function emptyState(): State {
 }
 
 /** Begins with the contexts as they were listed; what is newer comes as a change. The activity stays. */
-export function fill(state: State, summaries: readonly Summary[], nowMs: number): void {
-  const known = new Map(state.contexts);
+export function fill(state: State, summaries: readonly Summary[]): void {
   state.contexts.clear();
   state.lastWrites.clear();
-  for (const summary of summaries) put(state, summary, known.get(summary.context_id), nowMs);
+  for (const summary of summaries) put(state, summary);
 }
 
-export function apply(state: State, change: ChangeBody, nowMs: number, bytes?: number): void {
+export function apply(state: State, change: ChangeBody, bytes?: number): void {
   const { revision, kind, context_id: contextId, context } = change;
   state.revision = Math.max(state.revision, revision);
   if (kind === "cleared" || contextId === null) {
@@ -65,13 +61,11 @@ export function apply(state: State, change: ChangeBody, nowMs: number, bytes?: n
     return;
   }
   const { data: _, ...summary } = context;
-  put(state, bytes === undefined ? summary : { ...summary, bytes }, known, nowMs);
+  put(state, bytes === undefined ? summary : { ...summary, bytes });
 }
 
-function put(state: State, summary: Summary, known: Item | undefined, nowMs: number): void {
-  const isSameLock = known?.lock_token === summary.lock_token;
-  const lockSeenMs = summary.locked_by === null ? undefined : ((isSameLock ? known?.lockSeenMs : undefined) ?? nowMs);
-  state.contexts.set(summary.context_id, lockSeenMs === undefined ? summary : { ...summary, lockSeenMs });
+function put(state: State, summary: Summary): void {
+  state.contexts.set(summary.context_id, summary);
   const { updated_by: agentId, context_id: contextId, version, revision } = summary;
   if (agentId === undefined) return;
   const atMs = Date.parse(summary.updated_at);
@@ -79,16 +73,17 @@ function put(state: State, summary: Summary, known: Item | undefined, nowMs: num
   if (last === undefined || last.atMs <= atMs) state.lastWrites.set(agentId, { contextId, version, revision, atMs });
 }
 
-/** @param nowMs - when it arrived; `null` for what is read from the log. */
+/** @param nowMs - when it arrived, which is when it was made; `null` for what is told later. */
 export function activityOf(change: ChangeBody, key: string, nowMs: number | null): Activity {
   const { revision, kind, context_id: contextId, agent_id: agentId, note, context } = change;
-  const isWrite = kind === "created" || kind === "updated";
-  const atMs = isWrite && context !== null ? Date.parse(context.updated_at) : nowMs;
+  const written = kind === "created" || kind === "updated" ? context?.updated_at : undefined;
+  const at = kind === "locked" ? context?.locked_at : written;
+  const atMs = at === undefined ? nowMs : Date.parse(at);
   return { key, revision, kind, contextId, agentId, note, version: context?.version ?? null, atMs };
 }
 
 export function record(state: State, activity: Activity): void {
-  state.activity.push(activity);
+  state.activity.push(notBefore(activity, state.activity.at(-1)));
   if (state.activity.length > MOST_ACTIVITY) state.activity.splice(0, MOST_ACTIVITY / 10);
 }
 
@@ -98,7 +93,14 @@ export function prepend(state: State, older: readonly Activity[]): void {
   const known = new Set(state.activity.filter(({ revision }) => revision === oldest).map(({ key }) => key));
   const room = Math.max(0, MOST_ACTIVITY - state.activity.length);
   const fresh = older.filter(({ revision, key }) => revision < oldest || (revision === oldest && !known.has(key)));
-  state.activity.unshift(...(room === 0 ? [] : fresh.slice(-room)));
+  const timed: Activity[] = [];
+  for (const entry of fresh) timed.push(notBefore(entry, timed.at(-1)));
+  state.activity.unshift(...(room === 0 ? [] : timed.slice(-room)));
+}
+
+function notBefore(entry: Activity, before: Activity | undefined): Activity {
+  const afterMs = before?.atMs ?? before?.afterMs;
+  return entry.atMs !== null || afterMs === undefined ? entry : { ...entry, afterMs };
 }
 
 export interface ActivityFilter {

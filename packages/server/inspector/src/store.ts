@@ -1,32 +1,27 @@
 /** The one state of the page, and who is told when it has changed. */
 
-import type { Queue } from "./agents.ts";
-import { type Api, ApiError } from "./api.ts";
+import type { Api } from "./api.ts";
+import { Demo } from "./demo.ts";
 import { type Connection, follow, type Follower, readLog } from "./follow.ts";
-import { increase, readMetrics, Series } from "./series.ts";
+import { LockReader } from "./lock-reader.ts";
+import { increase, Series } from "./series.ts";
 import { activityOf, apply, emptyState, fill, prepend, record } from "./state.ts";
-import type { ChangeBody, PathConflict, Summary } from "./types.ts";
+import type { ChangeBody, Identity, MetConflict, PathConflict, Queue, Summary } from "./types.ts";
 
 /** A conflict that is known of. */
 export interface KnownConflict {
+  readonly key: string;
   readonly contextId: string;
-  readonly agentId: string | null;
+  readonly agentId: string;
   readonly atMs: number;
+  readonly expected: string;
+  readonly version: string;
   readonly conflicts: readonly PathConflict[];
-}
-
-/** What `/v1/stats` tells, on a server that has it. */
-interface Stats {
-  readonly queues?: readonly Queue[];
-  readonly conflicts?: readonly {
-    readonly context_id: string;
-    readonly agent_id: string | null;
-    readonly at: string;
-    readonly conflicts: readonly PathConflict[];
-  }[];
+  readonly more: number;
 }
 
 const POLL_MS = 1_000;
+const SOON_MS = 100;
 /** Between two drawings: sixty changes a second need not be sixty drawings of ten thousand rows. */
 const DRAW_MS = 50;
 
@@ -39,20 +34,32 @@ export class Store implements Follower {
   connectionState: Connection = { state: "connecting" };
   isFilled = false;
   /** `undefined` until it is known. */
-  isAdmin: boolean | undefined;
-  /** `undefined` where the server does not tell. */
-  queues: readonly Queue[] | undefined;
-  reportedConflicts: readonly KnownConflict[] | undefined;
-  /** Those that this page ran into itself. */
-  ownConflicts: readonly KnownConflict[] = [];
+  identity: Identity | undefined;
+  queues: readonly Queue[] = [];
+  /** How many each agent has met. */
+  conflictCounts: ReadonlyMap<string, number> = new Map();
+  knownConflicts: readonly KnownConflict[] = [];
+  readonly demo: Demo;
+  readonly #locks: LockReader;
   #listeners = new Set<() => void>();
   #drawing = false;
+  #drawnMs = -DRAW_MS;
   #stop = new AbortController();
-  #totals = new Map<string, number>();
+  #totals = new Map<Series, number>();
   #totalsAtMs = Date.now();
 
   constructor(api: Api) {
     this.api = api;
+    this.demo = new Demo(api, () => this.changedState());
+    this.#locks = new LockReader(api, this.state);
+  }
+
+  get isAdmin(): boolean | undefined {
+    return this.identity && this.identity.rights === "admin";
+  }
+
+  get mayWrite(): boolean {
+    return this.identity !== undefined && this.identity.rights !== "read";
   }
 
   subscribe(listener: () => void): () => void {
@@ -70,7 +77,7 @@ export class Store implements Follower {
 
   useToken(token: string | null): void {
     this.api.setToken(token);
-    this.isAdmin = undefined;
+    this.identity = undefined;
     this.start();
   }
 
@@ -78,39 +85,32 @@ export class Store implements Follower {
     const { state } = this;
     if (this.isFilled) {
       const note = "The connection was lost for longer than the log is kept: changes are missing here.";
-      const gap = { kind: "current", contextId: null, agentId: null, version: null, atMs: Date.now() } as const;
+      const gap = { kind: "current", contextId: null, agentId: null, version: null, atMs: this.#nowMs } as const;
       record(state, { ...gap, key: `gap ${Date.now()}`, revision, note });
     }
-    fill(state, summaries, Date.now());
+    fill(state, summaries);
     state.revision = revision;
     this.isFilled = true;
-    void this.#askRights();
+    void this.#askIdentity();
     this.changedState();
   }
 
   refreshed(summaries: readonly Summary[]): void {
-    fill(this.state, summaries, Date.now());
+    fill(this.state, summaries);
     this.changedState();
   }
 
-  changed(change: ChangeBody, key: string): void {
-    const nowMs = Date.now();
+  changed(change: ChangeBody, key: string, isOld: boolean): void {
     const bytes =
       change.context === null ? undefined : new TextEncoder().encode(JSON.stringify(change.context.data)).length;
-    apply(this.state, change, nowMs, bytes);
-    const activity = activityOf(change, key, nowMs);
-    record(this.state, activity);
-    if (["created", "updated", "deleted", "cleared"].includes(change.kind)) this.writes.add(nowMs);
+    apply(this.state, change, bytes);
+    record(this.state, activityOf(change, key, isOld ? null : this.#nowMs));
+    if (["created", "updated", "deleted", "cleared"].includes(change.kind)) this.writes.add(Date.now());
     this.changedState();
   }
 
   connection(connection: Connection): void {
     this.connectionState = connection;
-    this.changedState();
-  }
-
-  addOwnConflict(contextId: string, conflicts: readonly PathConflict[]): void {
-    this.ownConflicts = [{ contextId, agentId: null, atMs: Date.now(), conflicts }, ...this.ownConflicts].slice(0, 100);
     this.changedState();
   }
 
@@ -128,19 +128,25 @@ export class Store implements Follower {
     return state.activity.length - before;
   }
 
-  /** Listeners hear of it together with what else changes in the same twentieth of a second. */
+  /** The first change is drawn at once; what comes in the same twentieth of a second together, at its end. */
   changedState(): void {
     if (this.#drawing) return;
     this.#drawing = true;
+    const waitMs = Math.max(0, this.#drawnMs + DRAW_MS - performance.now());
     setTimeout(() => {
       this.#drawing = false;
+      this.#drawnMs = performance.now();
       for (const listener of this.#listeners) listener();
-    }, DRAW_MS);
+    }, waitMs);
   }
 
-  async #askRights(): Promise<void> {
-    if (this.isAdmin !== undefined) return;
-    this.isAdmin = await this.api.isAdmin().catch(() => false);
+  /** By the clock of the server. */
+  get #nowMs(): number {
+    return Date.now() + this.api.skewMs;
+  }
+
+  async #askIdentity(): Promise<void> {
+    this.identity ??= await this.api.identity().catch(() => undefined);
     this.changedState();
   }
 
@@ -148,45 +154,34 @@ export class Store implements Follower {
   async #poll(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       if (this.connectionState.state === "live" && !document.hidden) {
-        await Promise.all([this.#readMetrics(signal), this.#readStats(signal)]).catch(() => undefined);
+        await Promise.all([this.#readStats(signal), this.#locks.read(this.#nowMs, signal)]).catch(() => undefined);
+        this.changedState();
       }
       await new Promise((resolve) => {
-        setTimeout(resolve, POLL_MS);
+        setTimeout(resolve, this.connectionState.state === "live" ? POLL_MS : SOON_MS);
       });
     }
   }
 
-  async #readMetrics(signal: AbortSignal): Promise<void> {
-    const values = readMetrics(await this.api.metrics(signal));
+  async #readStats(signal: AbortSignal): Promise<void> {
+    const { totals, queues, agents, conflicts } = await this.api.stats(signal);
     const nowMs = Date.now();
-    for (const [name, series] of [
-      ["shared_context_conflicts_total", this.conflicts],
-      ["shared_context_lock_waits_total", this.lockWaits],
-    ] as const) {
-      const value = values.get(name) ?? 0;
-      // A tab in the background reads them rarely.
-      series.spread(this.#totalsAtMs, nowMs, increase(this.#totals.get(name), value));
-      this.#totals.set(name, value);
-    }
+    this.#count(this.conflicts, totals.conflicts, nowMs);
+    this.#count(this.lockWaits, totals.lock_waits, nowMs);
     this.#totalsAtMs = nowMs;
-    this.changedState();
+    this.queues = queues;
+    this.conflictCounts = new Map(agents.map(({ agent_id: agentId, conflicts: count }) => [agentId, count]));
+    this.knownConflicts = conflicts.map(known);
   }
 
-  async #readStats(signal: AbortSignal): Promise<void> {
-    if (!(await this.api.has("/v1/stats"))) return;
-    try {
-      const { queues, conflicts } = await this.api.json<Stats>("GET", "/v1/stats", { signal });
-      this.queues = queues;
-      this.reportedConflicts = conflicts?.map((conflict) => ({
-        contextId: conflict.context_id,
-        agentId: conflict.agent_id,
-        atMs: Date.parse(conflict.at),
-        conflicts: conflict.conflicts,
-      }));
-    } catch (error) {
-      if (!(error instanceof ApiError)) return;
-      this.queues = undefined;
-      this.reportedConflicts = undefined;
-    }
+  /** A tab in the background reads rarely: what came meanwhile is spread over the time. */
+  #count(series: Series, total: number, nowMs: number): void {
+    series.spread(this.#totalsAtMs, nowMs, increase(this.#totals.get(series), total));
+    this.#totals.set(series, total);
   }
+}
+
+function known(met: MetConflict): KnownConflict {
+  const { id, context_id: contextId, agent_id: agentId, at, ...rest } = met;
+  return { ...rest, key: `${at} ${id}`, contextId, agentId, atMs: Date.parse(at) };
 }

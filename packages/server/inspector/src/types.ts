@@ -14,6 +14,7 @@ export interface Summary {
   readonly locked_by: string | null;
   readonly lock_expires_at?: string;
   readonly lock_token?: number;
+  readonly locked_at?: string;
   readonly created_at: string;
   readonly updated_at: string;
   readonly updated_by?: string;
@@ -46,11 +47,47 @@ export interface BlameLine {
   readonly or_earlier: boolean;
 }
 
+export type Side = "base" | "yours" | "theirs";
+
 export interface PathConflict {
   readonly path: string;
   readonly base?: Json;
   readonly yours?: Json;
   readonly theirs?: Json;
+  /** The sides of which only the beginning is told, as JSON. */
+  readonly shortened?: readonly Side[];
+}
+
+/** A conflict that an agent has met. */
+export interface MetConflict {
+  readonly id: number;
+  readonly context_id: string;
+  readonly agent_id: string;
+  readonly at: string;
+  readonly expected: string;
+  readonly version: string;
+  readonly conflicts: readonly PathConflict[];
+  readonly more: number;
+}
+
+/** Who waits for a context. */
+export interface Queue {
+  readonly context_id: string;
+  readonly agents: readonly string[];
+}
+
+export interface Stats {
+  readonly revision: number;
+  readonly totals: { readonly conflicts: number; readonly lock_waits: number };
+  readonly queues: readonly Queue[];
+  readonly agents: readonly { readonly agent_id: string; readonly conflicts: number }[];
+  /** The newest first. */
+  readonly conflicts: readonly MetConflict[];
+}
+
+export interface Identity {
+  readonly agent_id: string | null;
+  readonly rights: "read" | "write" | "admin";
 }
 
 export interface Problem {

@@ -1,25 +1,37 @@
-/** A real browser with the page in it, on a server in this process: what the tests of the inspector stand on. */
+/** A real browser with the page in it, on a real server over SQLite: what the tests of the inspector stand on. */
 
 import { existsSync } from "node:fs";
 import { type AsyncSharedContextManager, openManager } from "shared-context-manager";
-import { serve, type Server, type ServeOptions } from "shared-context-server";
-import { type Browser, chromium, type Locator, type Page } from "playwright-core";
+import { type Browser, type BrowserContextOptions, chromium, type Locator, type Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach } from "vitest";
+import { NODE, ServerProcess, TOKENS } from "./server-process.ts";
 
 const PATHS = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
 const CHROMIUM = PATHS.find((path) => existsSync(path));
 const isBuilt = existsSync(new URL("../../dist/inspector/index.html", import.meta.url));
 
-export const canRun = CHROMIUM !== undefined && isBuilt;
+const missing = [
+  ...(CHROMIUM === undefined ? ["there is no Chromium"] : []),
+  ...(NODE === undefined ? ["there is no Node with SQLite"] : []),
+  ...(isBuilt ? [] : ["the inspector is not built"]),
+].join(", ");
+export const canRun = missing === "";
 if (!canRun) {
-  const missing = isBuilt ? "there is no Chromium" : "the inspector is not built";
+  if (process.env["REQUIRE_BROWSER"] === "1") throw new Error(missing);
   process.stderr.write(`${missing}: the tests of the inspector in a browser are skipped\n`);
 }
 
-/** Call it inside a `describe`: each test gets a store of its own, and opens the page when it is ready. */
+export interface OpenOptions extends BrowserContextOptions {
+  /** What the tab has for a token: that of an admin by default, `null` for none. */
+  readonly token?: string | null;
+  readonly width?: number;
+}
+
+/** Call it inside a `describe`: each test gets a server and a store of its own, and opens the page when it is ready. */
 export class Stage {
+  /** Over HTTP, as agents anywhere. */
   manager!: AsyncSharedContextManager;
-  server!: Server;
+  server!: ServerProcess;
   page!: Page;
   /** What no page may do: errors, dialogs, requests to elsewhere. */
   #faults: string[] = [];
@@ -32,23 +44,34 @@ export class Stage {
     }, 60_000);
     afterAll(() => this.#browser.close());
     beforeEach(async () => {
-      this.manager = await openManager("memory:");
-    });
+      this.#faults = [];
+      this.server = new ServerProcess();
+      await this.server.start();
+      this.manager = await openManager(this.server.url, { token: TOKENS.admin });
+    }, 60_000);
     afterEach(async () => {
-      await this.page.context().close();
-      await this.server.close();
+      await Promise.all(this.#browser.contexts().map((context) => context.close()));
       await this.manager.close();
+      await this.server.remove();
       if (this.#faults.length > 0) throw new Error(`the page did what it must not: ${this.#faults.join("; ")}`);
     });
   }
 
-  async open(path = "/", options: Partial<ServeOptions> = {}, width = 1280): Promise<void> {
-    await this.serve(0, options);
-    const context = await this.#browser.newContext({ viewport: { width, height: 800 }, reducedMotion: "reduce" });
+  async open(path = "/", { token = TOKENS.admin, width = 1280, ...options }: OpenOptions = {}): Promise<void> {
+    const viewport = { width, height: 800 };
+    const context = await this.#browser.newContext({ viewport, reducedMotion: "reduce", ...options });
+    await context.grantPermissions(["clipboard-read", "clipboard-write"], { origin: this.server.url });
+    if (token !== null) {
+      await context.addInitScript((given) => {
+        if (sessionStorage.length === 0) sessionStorage.setItem("shared-context-token", given);
+      }, token);
+    }
     const page = await context.newPage();
     this.page = page;
-    this.#faults = [];
     page.on("pageerror", (error) => this.#faults.push(error.message));
+    page.on("console", (message) => {
+      if (/Content Security Policy|TrustedHTML/.test(message.text())) this.#faults.push(message.text());
+    });
     page.on("dialog", (dialog) => {
       this.#faults.push(dialog.message());
       void dialog.dismiss();
@@ -59,13 +82,19 @@ export class Stage {
     await page.goto(this.server.url + path);
   }
 
-  async serve(port: number, options: Partial<ServeOptions> = {}): Promise<void> {
-    const { manager } = this;
-    this.server = await serve({ manager, port, requestsPerSecond: Infinity, graceMs: 200, ...options });
-  }
-
   async goto(hash: string): Promise<void> {
     await this.page.goto(`${this.server.url}/${hash}`);
+  }
+
+  /** A request of an agent, by hand. */
+  async send(method: string, path: string, agentId: string, body?: unknown): Promise<Response> {
+    const headers = {
+      authorization: `Bearer ${TOKENS.admin}`,
+      "x-agent-id": agentId,
+      "content-type": "application/json",
+    };
+    const sent = body === undefined ? {} : { body: JSON.stringify(body) };
+    return fetch(`${this.server.url}${path}`, { method, headers, ...sent });
   }
 
   live(): Promise<void> {
@@ -74,5 +103,9 @@ export class Stage {
 
   row(text: string): Locator {
     return this.page.locator(".virtual-row").filter({ hasText: text });
+  }
+
+  clipboard(): Promise<string> {
+    return this.page.evaluate(() => navigator.clipboard.readText());
   }
 }

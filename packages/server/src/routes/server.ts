@@ -1,6 +1,7 @@
 /** The server itself: what it can do and how it is. */
 
-import type { Route } from "../route.ts";
+import type { ManagerStats } from "shared-context-manager";
+import type { Call, Route } from "../route.ts";
 import { JSON_TYPE, jsonAnswer } from "./parts.ts";
 
 export const serverRoutes: readonly Route[] = [
@@ -40,14 +41,58 @@ export const serverRoutes: readonly Route[] = [
   },
   {
     method: "GET",
+    path: "/v1/identity",
+    operationId: "getIdentity",
+    summary: "Whose token it is, which agent it is bound to, and what it may do.",
+    right: "read",
+    answers: { 200: { description: "Who asks.", content: { [JSON_TYPE]: "Identity" } } },
+    handle: ({ identity: { name, agentId, rights } }) => jsonAnswer({ name, agent_id: agentId, rights }),
+  },
+  {
+    method: "GET",
+    path: "/v1/stats",
+    operationId: "getStats",
+    summary: "What goes on: who waits for which lock, and which conflicts there were, counted by this server process.",
+    right: "read",
+    answers: { 200: { description: "The numbers.", content: { [JSON_TYPE]: "Stats" } } },
+    handle: stats,
+  },
+  {
+    method: "GET",
     path: "/metrics",
     operationId: "getMetrics",
     summary: "Counts and latencies for Prometheus.",
     right: "read",
     answers: { 200: { description: "The text format.", content: { "text/plain": "Metrics" } } },
-    handle: async ({ manager, services }) =>
-      new Response(services.metrics.text(await manager.stats()), {
+    handle: async (call) =>
+      new Response(call.services.metrics.text(await counted(call)), {
         headers: { "content-type": "text/plain; version=0.0.4; charset=utf-8", "cache-control": "no-store" },
       }),
   },
 ];
+
+async function stats(call: Call): Promise<Response> {
+  const { conflicts, lockWaits } = call.services;
+  const { contexts, revision, queues, ...counts } = await counted(call);
+  return jsonAnswer({
+    contexts,
+    revision,
+    since: conflicts.since.toISOString(),
+    totals: {
+      writes: counts.writes,
+      merges: counts.merges,
+      conflicts: counts.conflicts,
+      lock_waits: counts.lockWaits,
+      leases_lost: counts.leasesLost,
+    },
+    queues: lockWaits.queues(queues),
+    agents: Array.from(conflicts.counts, ([agentId, count]) => ({ agent_id: agentId, conflicts: count })),
+    conflicts: conflicts.latest,
+  });
+}
+
+/** What the manager has counted, and the waits that it does not see. */
+async function counted({ manager, services }: Call): Promise<ManagerStats> {
+  const counts = await manager.stats();
+  return { ...counts, lockWaits: counts.lockWaits + services.lockWaits.total };
+}
