@@ -2,49 +2,10 @@
 
 import { type AsyncSharedContextManager, SharedContextManager } from "shared-context-manager";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { playTo, SCRIPTS } from "../../manager/test/scripts.ts";
 import { follow, refusalOf, take } from "../../manager/test/support.ts";
 import { served, type Served } from "./client-support.ts";
-import { hasSqlite } from "./runtime.ts";
 
 const LIMITS = { historyLimit: 8, changeLogLimit: 1_000 };
-
-/** What a server does in its own way: see docs/client.md. */
-const OTHERWISE = [
-  "listContexts has the order of creation, and clear removes all",
-  "delete says whether there was something, and ignores locks",
-];
-
-/** Times aside, and that a server names who has no name: its token's. */
-function comparable(outcomes: unknown[]): unknown {
-  const text = JSON.stringify(outcomes)
-    .replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+(?:Z|\+00:00)/g, "TIME")
-    .replaceAll(/expires TIME|with no expiry/g, "until")
-    .replaceAll("the lock was released or taken away", "the lock has been released or taken over");
-  return JSON.parse(text, (key, value: unknown) => {
-    if (["lock_expires_at", "expiresAt"].includes(key) || (key === "updated_by" && value === "local")) return undefined;
-    return key === "agentId" && value === "local" ? null : value;
-  });
-}
-
-const STORES = ["memory:", ...(hasSqlite ? ["sqlite::memory:"] : [])];
-
-describe.each(STORES)("a client of a server over %s does what the synchronous manager does:", (url) => {
-  const scripts = Object.entries(SCRIPTS).filter(([sentence]) => !OTHERWISE.includes(sentence));
-
-  it.each(scripts)("%s", async (_sentence, script) => {
-    const sync = new SharedContextManager(LIMITS);
-    const site = await served(url, {}, LIMITS);
-    try {
-      const expected = await playTo(sync as unknown as AsyncSharedContextManager, script);
-      expect(expected).not.toEqual([]);
-      expect(comparable(await playTo(await site.client(), script))).toEqual(comparable(expected));
-    } finally {
-      await site.close();
-      sync.close();
-    }
-  });
-});
 
 let site: Served;
 let manager: AsyncSharedContextManager;
