@@ -17,7 +17,7 @@ describe.skipIf(!isThere)("files", () => {
   afterAll(() => directory.remove());
   const suite = managerSuite({
     name: "sqlite:",
-    open: (store, options) => openManager(`sqlite:${directory.file(`${store}.db`)}`, options),
+    open: (store, options) => openManager(`sqlite:${directory.file(`${store}.db`)}?synchronous=normal`, options),
   });
   runWith(suite, { describe, it });
 });

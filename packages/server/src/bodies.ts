@@ -9,6 +9,8 @@ export interface ContextBody extends ContextDict {
   note?: string;
   /** The fencing token, where `locked_by` is set. */
   lock_token?: number;
+  /** Since when, where `locked_by` is set. */
+  locked_at?: string;
 }
 
 /** Snapshots of one version share their data: it is written as JSON once. */
@@ -33,7 +35,10 @@ export function summaryFields(context: SharedContext): Omit<ContextBody, "data">
   const { incarnation = 0, revision = 0, note, lock } = context;
   const fields: Omit<ContextBody, "data"> = { ...rest, incarnation, revision };
   if (note !== null) fields.note = note;
-  if (lock !== undefined) fields.lock_token = lock.token;
+  if (lock !== undefined) {
+    fields.lock_token = lock.token;
+    fields.locked_at = lock.since.toISOString();
+  }
   return fields;
 }
 

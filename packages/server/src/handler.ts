@@ -1,6 +1,7 @@
 /** The API as one function from a web-standard request to a response. */
 
 import { type AsyncSharedContextManager, ContextError } from "shared-context-manager";
+import { RemoteAgent } from "shared-context-manager/serving";
 import { Idempotency } from "./idempotency.ts";
 import { agentIdOf, checkRight, identify } from "./identity.ts";
 import { checkQuery, mediaTypeOf, readJson } from "./input.ts";
@@ -11,9 +12,11 @@ import { Matcher, type Matched } from "./matching.ts";
 import { MCP_METHODS, MCP_PATH, McpMount } from "./mcp/mount.ts";
 import { Metrics } from "./metrics.ts";
 import { isWrite, openApiOf } from "./openapi.ts";
+import { OperationLog } from "./operation-log.ts";
 import { checkOrigin, LOOPBACK, preflight } from "./origins.ts";
 import { problemAnswer } from "./problems.ts";
 import { RateLimit } from "./rate.ts";
+import { replayed } from "./replay.ts";
 import { allows, type Identity, type Right } from "./rights.ts";
 import type { Call } from "./route.ts";
 import { ROUTES } from "./routes.ts";
@@ -70,7 +73,7 @@ export function createCore(options: HandlerOptions): Handler {
   };
   const matcher = new Matcher(ROUTES);
   const rate = new RateLimit(requestsPerSecond);
-  const idempotency = new Idempotency();
+  const idempotency = new Idempotency(new OperationLog(manager));
   const mcp = new McpMount(manager, { maxBodyBytes: services.limits.maxBodyBytes, onError });
 
   async function answer(
@@ -82,15 +85,21 @@ export function createCore(options: HandlerOptions): Handler {
     const agentId = agentIdOf(request.headers, identity);
     checkQuery(url, route);
     const body = route.body && (await readJson(request, route, services.limits.maxBodyBytes));
-    const call = new Received({ manager, services, request, url, body, identity, agentId, contextId });
+    const parts = { manager, services, request, url, body, identity, agentId, contextId };
     services.sessions.enter(agentId);
     try {
       const key = isWrite(route) ? request.headers.get("idempotency-key") : null;
-      if (key === null) return await route.handle(call);
+      if (key === null) return await route.handle(new Received(parts, undefined));
       const conditions = ["if-match", "if-none-match", "lock-token"].map((name) => request.headers.get(name));
       const { pathname, search } = url;
-      const parts = [request.method, pathname, search, mediaTypeOf(request), agentId, conditions, body ?? null];
-      return await idempotency.once(identity.name, key, parts, async () => route.handle(call));
+      return await idempotency.once({
+        who: identity.name,
+        key,
+        request: [request.method, pathname, search, mediaTypeOf(request), agentId, conditions, body ?? null],
+        isGuarded: isGuarded(request),
+        run: async (operationId) => route.handle(new Received(parts, operationId)),
+        replay: (changes) => replayed(route, new Received(parts, undefined), changes),
+      });
     } finally {
       services.sessions.leave(agentId);
     }
@@ -99,7 +108,7 @@ export function createCore(options: HandlerOptions): Handler {
   async function answerMcp(request: Request): Promise<Response> {
     closing.signal.throwIfAborted();
     const identity = identifyFor("read", request);
-    const agentId = agentIdOf(request.headers, identity);
+    const agentId = agentIdOf(request.headers, identity) ?? identity.name;
     services.sessions.enter(agentId);
     try {
       return await mcp.answer(request, { agentId, readOnly: !allows(identity, "write") });
@@ -170,10 +179,11 @@ class Received implements Call {
   readonly url: URL;
   readonly body: Call["body"];
   readonly identity: Identity;
-  readonly agentId: string;
+  readonly agentId: string | null;
   readonly contextId: string;
+  readonly operationId: string | undefined;
 
-  constructor(parts: Omit<Call, "agent" | "signal">) {
+  constructor(parts: Omit<Call, "agent" | "operationId" | "signal">, operationId: string | undefined) {
     this.manager = parts.manager;
     this.services = parts.services;
     this.request = parts.request;
@@ -182,16 +192,24 @@ class Received implements Call {
     this.identity = parts.identity;
     this.agentId = parts.agentId;
     this.contextId = parts.contextId;
+    this.operationId = operationId;
   }
 
-  agent(): ReturnType<Call["agent"]> {
-    return this.manager.agent(this.agentId);
+  agent(token?: number): RemoteAgent {
+    const { agentId, operationId } = this;
+    return new RemoteAgent(this.manager, { agentId, token, operationId });
   }
 
   /** Made only by those who wait: most do not. */
   get signal(): AbortSignal {
     return AbortSignal.any([this.request.signal, this.services.closing]);
   }
+}
+
+/** A version comes once and a token too: what names them does nothing when it comes again. */
+function isGuarded({ method, headers }: Request): boolean {
+  const isExact = (headers.get("if-match") ?? "*").trim() !== "*";
+  return (method === "PUT" || method === "DELETE") && isExact;
 }
 
 const NOBODY: Identity = { name: "nobody", agentId: null, rights: "read" };

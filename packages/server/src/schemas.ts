@@ -22,6 +22,7 @@ const summary = {
   locked_by: orNull,
   lock_expires_at: time,
   lock_token: { type: "integer", description: "The fencing token of the lock." },
+  locked_at: time,
   created_at: time,
   updated_at: time,
   updated_by: string,
@@ -39,13 +40,19 @@ const step = {
   patch: { oneOf: [{ $ref: "#/components/schemas/MergePatch" }, { $ref: "#/components/schemas/Operations" }] },
 };
 
-const ttl = { type: "number", description: "How long it lasts, in milliseconds: 30,000 by default.", minimum: 1 };
+const ttl = {
+  type: ["number", "null"],
+  description: "How long it lasts, in milliseconds: 30,000 by default; null is for ever.",
+  minimum: 1,
+};
+const timeout = { type: "number", description: "How long to wait for it: 0 by default.", minimum: 0 };
+const ids = { type: "array", items: string, minItems: 1 };
 
 export const SCHEMAS: Readonly<Record<string, object>> = {
   Data: { type: "object", description: "JSON." },
   Context: object({ ...summary, data }, [...always, "data"]),
   Summary: object({ ...summary, bytes: integer, data }, always),
-  Page: object({ contexts: listOf("Summary"), next: orNull }),
+  Page: object({ contexts: listOf("Summary"), next: orNull, count: integer, revision: integer }, ["contexts", "next"]),
   NewContext: object({ context_id: string, data }),
   MergePatch: { type: "object", description: "RFC 7386: null removes." },
   Operations: listOf("Operation"),
@@ -68,10 +75,11 @@ export const SCHEMAS: Readonly<Record<string, object>> = {
       items: { oneOf: [{ $ref: "#/components/schemas/Context" }, { type: "null" }, { type: "boolean" }] },
     },
   }),
-  LockRequest: object(
-    { ttl_ms: ttl, timeout_ms: { type: "number", description: "How long to wait for it: 0 by default.", minimum: 0 } },
-    [],
-  ),
+  LockRequest: object({ ttl_ms: ttl, timeout_ms: timeout }, []),
+  LocksRequest: object({ context_ids: ids, ttl_ms: ttl, timeout_ms: timeout }, ["context_ids"]),
+  LocksRenewal: object({ context_ids: ids, ttl_ms: ttl }, ["context_ids"]),
+  LocksRelease: object({ context_ids: ids }),
+  Grant: object({ lock_token: integer, contexts: listOf("Context") }),
   Renewal: object({ ttl_ms: ttl }, []),
   Restoration: object({ version: string }),
   History: object({ versions: listOf("Context") }),
