@@ -232,13 +232,13 @@ export function unlock(found: Entry | undefined, command: UnlockCommand): Entry 
 
 export function renew(found: Entry | undefined, command: RenewCommand, time: Time): Entry | Rejection {
   if (found === undefined) return notFound(command.contextId);
-  if (found.lock === null || !isHeldBy(found.lock, command)) return leaseLost(found, command.token);
+  if (!isHeldBy(found.lock, command)) return leaseLost(found, command.token);
   return withLock(found, extended(found.lock, command.ttlMs, time));
 }
 
 export function release(found: Entry | undefined, command: LeaseCommand): Entry | Rejection {
   if (found === undefined) return notFound(command.contextId);
-  if (found.lock === null || !isHeldBy(found.lock, command)) return leaseLost(found, command.token);
+  if (!isHeldBy(found.lock, command)) return leaseLost(found, command.token);
   return withLock(found, null);
 }
 
@@ -249,17 +249,17 @@ export function breakLock(found: Entry | undefined, command: { readonly contextI
 }
 
 /** LEASE_LOST before LOCKED (law 11). A lapsed lock bars nobody: the write takes it away. */
-function barred(entry: Entry, { agentId, token }: Author, time: Time): Rejection | undefined {
+function barred(entry: Entry, author: Author, time: Time): Rejection | undefined {
   const { lock } = entry;
-  if (token !== null) {
-    return lock !== null && isHeldBy(lock, { agentId, token }) ? undefined : leaseLost(entry, token);
-  }
+  const { agentId, token } = author;
+  if (token !== null) return isHeldBy(lock, author) ? undefined : leaseLost(entry, token);
   if (lock === null || lock.owner === agentId || hasLapsed(lock, time.leaseMs)) return undefined;
   return locked(entry, lock);
 }
 
-function isHeldBy(lock: Lock, { agentId, token }: Author): boolean {
-  return lock.token === token && lock.owner === agentId;
+/** A token is no secret, readers see it: it is worth something to the agent that it was granted to. */
+function isHeldBy(lock: Lock | null, { agentId, token }: Author): lock is Lock {
+  return lock !== null && lock.token === token && lock.owner === agentId;
 }
 
 function matches(entry: Entry, expected: Expected): boolean {

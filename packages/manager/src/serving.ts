@@ -9,7 +9,7 @@ import { checkId, readForce, type WriteOptions } from "./arguments.ts";
 import { type AsyncSharedContextManager, storeOf } from "./async/manager.ts";
 import { Busy, type Holder, type SharedStore } from "./async/shared-store.ts";
 import { type AsyncTransaction, transact } from "./async/transaction.ts";
-import { type Change, changeOf } from "./changes.ts";
+import { type Change, changeOf, type ContextFilter } from "./changes.ts";
 import { createCommand, patchCommand, removeCommand, restoreCommand, updateCommand } from "./commands.ts";
 import { type SharedContext, wrap } from "./context.ts";
 import type { JsonObject } from "./data.ts";
@@ -163,6 +163,20 @@ export class RemoteAgent {
 
 function othersWait(contextId: string): ContextError {
   return new ContextError("TIMEOUT", { contextId, timeoutMs: 0, position: 1, holder: null });
+}
+
+/**
+ * How things are, all of it as of one revision: changes of kind `current`, in the order of their revisions. What is done
+ * after that revision comes as a change.
+ */
+export async function howThingsAre(
+  manager: AsyncSharedContextManager,
+  filter: ContextFilter | undefined,
+): Promise<{ readonly changes: readonly Change[]; readonly revision: number }> {
+  const store = storeOf(manager);
+  store.checkOpen();
+  const { records, through } = await store.follower.present(filter);
+  return { changes: records.map((record) => changeOf<JsonObject>(record)), revision: through };
 }
 
 /** A change, and the operation that it belongs to. */

@@ -3,10 +3,12 @@
 import { mkdtempSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
-import { type AsyncSharedContextManager, ContextError, openManager } from "shared-context-manager";
+import { ContextError, managerOver, openManager } from "shared-context-manager";
 import { RemoteAgent } from "shared-context-manager/serving";
 import { createHandler, readTokens, serve } from "shared-context-server";
 import { describe, expect, it } from "vitest";
+import { systemClock } from "../../manager/src/clock.ts";
+import { MemoryEngine } from "../../manager/src/engines/memory.ts";
 import { changeStream } from "../src/change-stream.ts";
 import { Idempotency } from "../src/idempotency.ts";
 import { whenGranted } from "../src/locks.ts";
@@ -145,7 +147,8 @@ describe("an event stream", () => {
     const options = { filter: undefined, place: undefined, coalesce: false, heartbeatMs: 1_000 };
     let ends = 0;
     const onEnd = (): void => void (ends += 1);
-    const broken = { stats: fails } as unknown as AsyncSharedContextManager;
+    const memory = new MemoryEngine(systemClock, { historyLimit: 1, changeLogLimit: 1 });
+    await using broken = await managerOver(Object.assign(memory, { list: fails }));
     const stream = changeStream(broken, { ...options, signal: new AbortController().signal, onEnd });
     const text = await new Response(stream).text();
     expect(text).toContain('event: problem\ndata: {"type":"/openapi.json#/x-error-codes/UNAVAILABLE"');
