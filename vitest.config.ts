@@ -7,6 +7,7 @@ const source = (file: string, folder = "manager"): string =>
   fileURLToPath(new URL(`packages/${folder}/src/${file}`, import.meta.url));
 const sources = {
   "shared-context-manager/engine": source("engine.ts"),
+  "shared-context-manager/serving": source("serving.ts"),
   "shared-context-manager/testing": source("testing/index.ts"),
   "shared-context-manager/tools": source("tools.ts"),
   "shared-context-manager": source("index.ts"),

@@ -8,7 +8,7 @@ import {
   type EngineWrite,
   managerOver,
 } from "shared-context-manager";
-import { engineSuite } from "shared-context-manager/testing";
+import { engineSuite, managerSuite } from "shared-context-manager/testing";
 
 type Entry = NonNullable<EngineWrite["next"]>;
 
@@ -162,4 +162,11 @@ for (const { group, name, run } of suite.cases) {
 }
 console.log(`${suite.name}: every case has run`);
 // prints: maps: every case has run
+// #endregion
+
+// #region managers
+const client = managerSuite({ name: "a client", open: (_store, options) => managerOver(mapEngine(options)) });
+for (const { run } of client.cases) await run();
+console.log(`${client.name}: every case has passed`);
+// prints: a client: every case has passed
 // #endregion

@@ -77,7 +77,7 @@ export function restoreCommand(
 ): RestoreCommand {
   checkId("contextId", contextId);
   checkVersion(version);
-  return { contextId, version, author, note: readNote(options) };
+  return { contextId, version, expected: undefined, author, note: readNote(options) };
 }
 
 /** @param author - `undefined` deletes whoever holds the lock. */

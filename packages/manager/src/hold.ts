@@ -156,8 +156,8 @@ export class Hold implements Holder, Item {
 
   #renewBy(ttlMs: number): void {
     const time = this.store.time(undefined, true);
-    const { token } = this;
-    this.store.runAll(this.#held, (found, contextId) => rules.renew(found, { contextId, token, ttlMs }, time));
+    const { agentId, token } = this;
+    this.store.runAll(this.#held, (found, contextId) => rules.renew(found, { contextId, agentId, token, ttlMs }, time));
     this.#deadlineMs = time.leaseMs + ttlMs;
     this.#renewFrom(time.leaseMs);
   }
@@ -170,8 +170,8 @@ export class Hold implements Holder, Item {
   }
 
   #giveUp(contextIds: readonly string[]): void {
-    const { token } = this;
-    this.store.runAll(contextIds, (found, contextId) => rules.release(found, { contextId, token }));
+    const { agentId, token } = this;
+    this.store.runAll(contextIds, (found, contextId) => rules.release(found, { contextId, agentId, token }));
   }
 
   /** Stops renewing and listening; what was held until now. */

@@ -3,7 +3,12 @@
 import type { Author, Entry, Expected } from "./entry.ts";
 import type { Edit } from "./patch.ts";
 
-export interface CreateCommand {
+/** What a write is called in the change log, where its caller has a name for it: then it can be found there again. */
+export interface Named {
+  readonly operationId?: string | undefined;
+}
+
+export interface CreateCommand extends Named {
   readonly contextId: string;
   readonly data: object;
   readonly author: Author;
@@ -11,11 +16,12 @@ export interface CreateCommand {
 }
 
 export interface UpdateCommand extends CreateCommand {
-  readonly expected: Expected;
+  /** `undefined` for what is there now. */
+  readonly expected: Expected | undefined;
 }
 
 /** A change to what the caller has read: a patch, or the whole data as the caller left it. */
-export interface EditCommand {
+export interface EditCommand extends Named {
   readonly contextId: string;
   readonly edit: Edit | { readonly kind: "data"; readonly data: object };
   /** `undefined` for what is there now. */
@@ -26,14 +32,16 @@ export interface EditCommand {
   readonly note: string | null;
 }
 
-export interface RestoreCommand {
+export interface RestoreCommand extends Named {
   readonly contextId: string;
   readonly version: string;
+  /** `undefined` for what is there now. */
+  readonly expected: Expected | undefined;
   readonly author: Author;
   readonly note: string | null;
 }
 
-export interface RemoveCommand {
+export interface RemoveCommand extends Named {
   readonly contextId: string;
   readonly expected: Expected | undefined;
   /** `undefined` deletes whoever holds the lock, as section 6.20 does. */
@@ -41,20 +49,22 @@ export interface RemoveCommand {
   readonly note: string | null;
 }
 
-export interface LockCommand {
+export interface LockCommand extends Named {
   readonly contextId: string;
   readonly agentId: string;
   /** `undefined` never expires, and leaves the expiry of a lock that the agent holds already. */
   readonly ttlMs: number | undefined;
 }
 
-export interface UnlockCommand {
+export interface UnlockCommand extends Named {
   readonly contextId: string;
   readonly agentId: string;
 }
 
 export interface LeaseCommand {
   readonly contextId: string;
+  /** Who bears the token: one that another agent was granted is worth nothing. */
+  readonly agentId: string;
   readonly token: number;
 }
 

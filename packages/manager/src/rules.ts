@@ -92,7 +92,8 @@ export function update(
   const refused =
     found.lock === null && command.author.token === null ? undefined : barred(found, command.author, time);
   if (refused !== undefined) return refused;
-  if (!matches(found, command.expected)) return conflict(found, command.expected);
+  const { expected } = command;
+  if (expected !== undefined && !matches(found, expected)) return conflict(found, expected);
   const data = admit(command.contextId, "data", command.data, found.data);
   if (data instanceof Rejection) return data;
   return written(found, data, false, chainsOn(data, found.chains), command, time);
@@ -165,6 +166,8 @@ export function restore(
   if (found === undefined) return notFound(command.contextId);
   const refused = barred(found, command.author, time);
   if (refused !== undefined) return refused;
+  const { expected } = command;
+  if (expected !== undefined && !matches(found, expected)) return conflict(found, expected);
   if (command.version === found.version) return found;
   if (kept === undefined) {
     return new Rejection("NOT_FOUND", { contextId: command.contextId, version: command.version });
@@ -229,13 +232,13 @@ export function unlock(found: Entry | undefined, command: UnlockCommand): Entry 
 
 export function renew(found: Entry | undefined, command: RenewCommand, time: Time): Entry | Rejection {
   if (found === undefined) return notFound(command.contextId);
-  if (found.lock === null || found.lock.token !== command.token) return leaseLost(found, command.token);
+  if (!isHeldBy(found.lock, command)) return leaseLost(found, command.token);
   return withLock(found, extended(found.lock, command.ttlMs, time));
 }
 
 export function release(found: Entry | undefined, command: LeaseCommand): Entry | Rejection {
   if (found === undefined) return notFound(command.contextId);
-  if (found.lock === null || found.lock.token !== command.token) return leaseLost(found, command.token);
+  if (!isHeldBy(found.lock, command)) return leaseLost(found, command.token);
   return withLock(found, null);
 }
 
@@ -246,11 +249,17 @@ export function breakLock(found: Entry | undefined, command: { readonly contextI
 }
 
 /** LEASE_LOST before LOCKED (law 11). A lapsed lock bars nobody: the write takes it away. */
-function barred(entry: Entry, { agentId, token }: Author, time: Time): Rejection | undefined {
+function barred(entry: Entry, author: Author, time: Time): Rejection | undefined {
   const { lock } = entry;
-  if (token !== null) return lock !== null && lock.token === token ? undefined : leaseLost(entry, token);
+  const { agentId, token } = author;
+  if (token !== null) return isHeldBy(lock, author) ? undefined : leaseLost(entry, token);
   if (lock === null || lock.owner === agentId || hasLapsed(lock, time.leaseMs)) return undefined;
   return locked(entry, lock);
+}
+
+/** A token is no secret, readers see it: it is worth something to the agent that it was granted to. */
+function isHeldBy(lock: Lock | null, { agentId, token }: Author): lock is Lock {
+  return lock !== null && lock.token === token && lock.owner === agentId;
 }
 
 function matches(entry: Entry, expected: Expected): boolean {

@@ -90,9 +90,9 @@ function apply(subject: Rules, { entry, nowMs, tokens }: State, { agent, does }:
     case "take a lock":
       return subject.lock(entry, { contextId, agentId: agent, ttlMs: undefined }, time);
     case "renew":
-      return subject.renew(entry, { contextId, token, ttlMs: TTL_MS }, time);
+      return subject.renew(entry, { contextId, agentId: agent, token, ttlMs: TTL_MS }, time);
     case "release":
-      return subject.release(entry, { contextId, token });
+      return subject.release(entry, { contextId, agentId: agent, token });
     case "write by lease":
       return write({ agentId: agent, token });
     case "delete by lease":

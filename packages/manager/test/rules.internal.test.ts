@@ -140,7 +140,12 @@ const mutants: Record<string, Rules> = {
   "update does not compare the incarnation": {
     ...rules,
     update: (entry, command, time, copy) =>
-      rules.update(entry, { ...command, expected: { ...command.expected, incarnation: undefined } }, time, copy),
+      rules.update(
+        entry,
+        { ...command, expected: command.expected && { ...command.expected, incarnation: undefined } },
+        time,
+        copy,
+      ),
   },
   "update does not check the lock": {
     ...rules,

@@ -3,13 +3,8 @@
  * changes of revision r have: so a connection may be cut inside a transaction and the next one goes on there.
  */
 
-import {
-  type AsyncSharedContextManager,
-  type Change,
-  type ContextFilter,
-  isContextError,
-  type SharedContext,
-} from "shared-context-manager";
+import { type AsyncSharedContextManager, type ContextFilter, isContextError } from "shared-context-manager";
+import { howThingsAre } from "shared-context-manager/serving";
 import { changeText } from "./bodies.ts";
 import { invalid } from "./input.ts";
 import { problemOf } from "./problems.ts";
@@ -92,11 +87,8 @@ async function* eventsOf(
   try {
     let { place } = options;
     if (place === undefined) {
-      const { revision } = await manager.stats();
-      for await (const context of presentOf(manager, options.filter)) {
-        // What is newer comes as a change.
-        if ((context.revision ?? 0) <= revision) yield event(undefined, undefined, changeText(currentOf(context)));
-      }
+      const { changes, revision } = await howThingsAre(manager, options.filter);
+      for (const change of changes) yield event(undefined, undefined, changeText(change));
       place = { revision, told: undefined };
       yield event("ready", String(revision), JSON.stringify({ revision }));
     }
@@ -124,25 +116,6 @@ async function* changesAfter(
     if (told !== undefined && last === revision && count <= told) continue;
     yield event(undefined, `${last}.${count}`, changeText(change));
   }
-}
-
-async function* presentOf(
-  manager: AsyncSharedContextManager,
-  filter: ContextFilter | undefined,
-): AsyncGenerator<SharedContext> {
-  if (typeof filter === "string") {
-    const context = await manager.get(filter);
-    if (context !== undefined) yield context;
-    return;
-  }
-  for await (const context of manager) {
-    if (context.contextId.startsWith(filter?.prefix ?? "")) yield context;
-  }
-}
-
-function currentOf(context: SharedContext): Change {
-  const { revision = 0, contextId, updatedBy, note } = context;
-  return { revision, kind: "current", contextId, agentId: updatedBy, note, context, previous: undefined };
 }
 
 function event(name: string | undefined, id: string | undefined, data: string): string {

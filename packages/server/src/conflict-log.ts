@@ -13,7 +13,7 @@ import {
 export interface MetConflict {
   readonly id: number;
   readonly context_id: string;
-  readonly agent_id: string;
+  readonly agent_id: string | null;
   readonly at: string;
   readonly expected: string;
   readonly version: string;
@@ -72,9 +72,9 @@ export class ConflictLog {
     return this.#lookedUp <= MOST_LOOKED_UP;
   }
 
-  note(agentId: string, error: unknown, replacement?: Replacement): void {
+  note(agentId: string | null, error: unknown, replacement?: Replacement): void {
     if (!isContextError(error, "CONFLICT")) return;
-    this.#count(agentId);
+    if (agentId !== null) this.#count(agentId);
     const { contextId, expected, version } = error.details;
     const paths = pathsOf(error, replacement);
     this.#last += 1;

@@ -1,6 +1,7 @@
 /** The API as one function from a web-standard request to a response. */
 
 import { type AsyncSharedContextManager, ContextError, isContextError, type JsonObject } from "shared-context-manager";
+import { RemoteAgent } from "shared-context-manager/serving";
 import { baseOf, ConflictLog } from "./conflict-log.ts";
 import { Idempotency } from "./idempotency.ts";
 import { agentIdOf, checkRight, identify } from "./identity.ts";
@@ -14,9 +15,11 @@ import { MCP_METHODS, MCP_PATH, McpMount } from "./mcp/mount.ts";
 import { Metrics } from "./metrics.ts";
 import { notedManager } from "./noted-manager.ts";
 import { isWrite, openApiOf } from "./openapi.ts";
+import { OperationLog } from "./operation-log.ts";
 import { checkOrigin, LOOPBACK, preflight } from "./origins.ts";
 import { problemAnswer } from "./problems.ts";
 import { RateLimit } from "./rate.ts";
+import { replayed } from "./replay.ts";
 import { allows, type Identity, type Right } from "./rights.ts";
 import type { Call } from "./route.ts";
 import { ROUTES } from "./routes.ts";
@@ -75,7 +78,7 @@ export function createCore(options: HandlerOptions): Handler {
   };
   const matcher = new Matcher(ROUTES);
   const rate = new RateLimit(requestsPerSecond);
-  const idempotency = new Idempotency();
+  const idempotency = new Idempotency(new OperationLog(manager));
   const mcp = new McpMount(notedManager(manager, services.conflicts), {
     maxBodyBytes: services.limits.maxBodyBytes,
     onError,
@@ -90,17 +93,23 @@ export function createCore(options: HandlerOptions): Handler {
     const agentId = agentIdOf(request.headers, identity);
     checkQuery(url, route);
     const body = route.body && (await readJson(request, route, services.limits.maxBodyBytes));
-    const call = new Received({ manager, services, request, url, body, identity, agentId, contextId });
+    const parts = { manager, services, request, url, body, identity, agentId, contextId };
     services.sessions.enter(agentId);
     try {
       const key = isWrite(route) ? request.headers.get("idempotency-key") : null;
-      if (key === null) return await route.handle(call);
+      if (key === null) return await route.handle(new Received(parts, undefined));
       const conditions = ["if-match", "if-none-match", "lock-token"].map((name) => request.headers.get(name));
       const { pathname, search } = url;
-      const parts = [request.method, pathname, search, mediaTypeOf(request), agentId, conditions, body ?? null];
-      return await idempotency.once(identity.name, key, parts, async () => route.handle(call));
+      return await idempotency.once({
+        who: identity.name,
+        key,
+        request: [request.method, pathname, search, mediaTypeOf(request), agentId, conditions, body ?? null],
+        isGuarded: isGuarded(request),
+        run: async (operationId) => route.handle(new Received(parts, operationId)),
+        replay: (changes) => replayed(route, new Received(parts, undefined), changes),
+      });
     } catch (error) {
-      void noteConflict(call, error);
+      void noteConflict(parts, error);
       throw error;
     } finally {
       services.sessions.leave(agentId);
@@ -110,7 +119,7 @@ export function createCore(options: HandlerOptions): Handler {
   async function answerMcp(request: Request): Promise<Response> {
     closing.signal.throwIfAborted();
     const identity = identifyFor("read", request);
-    const agentId = agentIdOf(request.headers, identity);
+    const agentId = agentIdOf(request.headers, identity) ?? identity.name;
     services.sessions.enter(agentId);
     try {
       return await mcp.answer(request, { agentId, readOnly: !allows(identity, "write") });
@@ -173,6 +182,9 @@ export function createCore(options: HandlerOptions): Handler {
   });
 }
 
+/** What a call is made of. */
+type Parts = Omit<Call, "agent" | "operationId" | "signal">;
+
 /** A getter in an object literal would be a shape of its own for each request, which costs as much as all the rest. */
 class Received implements Call {
   readonly manager: Call["manager"];
@@ -181,10 +193,11 @@ class Received implements Call {
   readonly url: URL;
   readonly body: Call["body"];
   readonly identity: Identity;
-  readonly agentId: string;
+  readonly agentId: string | null;
   readonly contextId: string;
+  readonly operationId: string | undefined;
 
-  constructor(parts: Omit<Call, "agent" | "signal">) {
+  constructor(parts: Parts, operationId: string | undefined) {
     this.manager = parts.manager;
     this.services = parts.services;
     this.request = parts.request;
@@ -193,10 +206,12 @@ class Received implements Call {
     this.identity = parts.identity;
     this.agentId = parts.agentId;
     this.contextId = parts.contextId;
+    this.operationId = operationId;
   }
 
-  agent(): ReturnType<Call["agent"]> {
-    return this.manager.agent(this.agentId);
+  agent(token?: number): RemoteAgent {
+    const { agentId, operationId } = this;
+    return new RemoteAgent(this.manager, { agentId, token, operationId });
   }
 
   /** Made only by those who wait: most do not. */
@@ -206,11 +221,17 @@ class Received implements Call {
 }
 
 /** Nobody's answer waits for it. */
-async function noteConflict({ manager, services, agentId, request, body }: Call, error: unknown): Promise<void> {
+async function noteConflict({ manager, services, agentId, request, body }: Parts, error: unknown): Promise<void> {
   if (!isContextError(error, "CONFLICT")) return;
   const replaces = request.method === "PUT" && services.conflicts.maySearch(performance.now());
   const base = replaces ? await baseOf(manager, error).catch(() => undefined) : undefined;
   services.conflicts.note(agentId, error, replaces ? { base, yours: body as JsonObject } : undefined);
+}
+
+/** A version comes once and a token too: what names them does nothing when it comes again. */
+function isGuarded({ method, headers }: Request): boolean {
+  const isExact = (headers.get("if-match") ?? "*").trim() !== "*";
+  return (method === "PUT" || method === "DELETE") && isExact;
 }
 
 const NOBODY: Identity = { name: "nobody", agentId: null, rights: "read" };

@@ -1,11 +1,12 @@
 /**
- * Repeated writes: a request whose Idempotency-Key has been seen gets the first answer again. Kept in this process,
- * the latest of them: the manager gives no way yet to make the key the id of the operation in the change log.
+ * Repeated writes: a request whose Idempotency-Key has been seen gets the first answer again. The latest answers are kept
+ * in this process; the key is the id of the operation in the change log, by which any other finds it.
  */
 
 import { createHash } from "node:crypto";
 import { isContextError } from "shared-context-manager";
 import { invalid } from "./input.ts";
+import { type Operation, operationIdOf, type OperationLog } from "./operation-log.ts";
 import { HttpError } from "./problems.ts";
 import { complete } from "./text-response.ts";
 
@@ -30,37 +31,56 @@ interface Failed {
 const MOST_KEPT = 10_000;
 const MOST_CHARACTERS = 32 * 1024 ** 2;
 const LONGEST_KEY = 255;
+const REPLAYED: [[string, string]] = [["idempotency-replayed", "true"]];
+
+/** A write that may come again. */
+export interface Keyed {
+  /** Keys of different callers have nothing to do with each other. */
+  readonly who: string;
+  readonly key: string;
+  /** What makes two requests the same. */
+  readonly request: readonly unknown[];
+  /** Its conditions keep it from landing twice: then the change log is looked into only if it is refused. */
+  readonly isGuarded: boolean;
+  /** @param operationId - what the change log is to call it. */
+  readonly run: (operationId: string) => Promise<Response>;
+  /** The first answer, from what the change log has of it. */
+  readonly replay: (changes: Operation["changes"]) => Promise<Response>;
+}
+
+/** What a write that has landed already may be refused with when it comes again. */
+const OF_STATE = ["CONFLICT", "NOT_FOUND", "EXISTS", "LEASE_LOST", "LOCKED"] as const;
 
 export class Idempotency {
   readonly #kept = new Map<string, Kept>();
+  readonly #log: OperationLog;
   #characters = 0;
 
-  /**
-   * @param who - keys of different callers have nothing to do with each other.
-   * @param request - what makes two requests the same.
-   */
-  async once(who: string, key: string, request: readonly unknown[], run: () => Promise<Response>): Promise<Response> {
+  constructor(log: OperationLog) {
+    this.#log = log;
+  }
+
+  async once(keyed: Keyed): Promise<Response> {
+    const { who, key, request } = keyed;
     if (key.length === 0 || key.length > LONGEST_KEY) {
       throw invalid("idempotency-key", "", `1 to ${LONGEST_KEY} characters`, key);
     }
-    const name = JSON.stringify([who, key]);
-    const fingerprint = createHash("sha256").update(JSON.stringify(request)).digest("hex");
+    const name = hashOf([who, key]);
+    const fingerprint = hashOf(request);
     for (;;) {
       const kept = this.#kept.get(name);
-      if (kept === undefined) return this.#first(name, fingerprint, run);
-      if (kept.fingerprint !== fingerprint) {
-        throw new HttpError(
-          "KEY_REUSED",
-          "the header Idempotency-Key came with another request before: use a new key for each write",
-        );
-      }
+      if (kept === undefined) return this.#first(name, fingerprint, keyed);
+      if (kept.fingerprint !== fingerprint) throw reused();
       const answer = await kept.answer;
-      if (answer !== undefined) return answerFrom(answer, [["idempotency-replayed", "true"]]);
+      if (answer === undefined) continue;
+      if ("body" in answer) return answerFrom(answer, REPLAYED);
+      // It may have landed: by now the change log may tell.
+      return (await this.#again(name, fingerprint, keyed)) ?? answerFrom(answer, []);
     }
   }
 
-  async #first(name: string, fingerprint: string, run: () => Promise<Response>): Promise<Response> {
-    const running = run();
+  async #first(name: string, fingerprint: string, keyed: Keyed): Promise<Response> {
+    const running = this.#run(name, fingerprint, keyed);
     const kept: Kept = { fingerprint, answer: outcomeOf(running), characters: 0 };
     this.#kept.set(name, kept);
     const answer = await kept.answer;
@@ -72,6 +92,32 @@ export class Idempotency {
     this.#characters += kept.characters;
     this.#forget();
     return answerFrom(answer, []);
+  }
+
+  /** Unless another process has done it before, or this one before it was started again. */
+  async #run(name: string, fingerprint: string, keyed: Keyed): Promise<Response> {
+    if (!keyed.isGuarded) {
+      const before = await this.#again(name, fingerprint, keyed);
+      if (before !== undefined) return before;
+    }
+    try {
+      return await keyed.run(operationIdOf(name, fingerprint));
+    } catch (error) {
+      const mayBeItself = keyed.isGuarded && OF_STATE.some((code) => isContextError(error, code));
+      const before = mayBeItself ? await this.#again(name, fingerprint, keyed) : undefined;
+      if (before !== undefined) return before;
+      throw error;
+    }
+  }
+
+  /** The first answer, where the change log has the write. */
+  async #again(name: string, fingerprint: string, { replay }: Keyed): Promise<Response | undefined> {
+    const found = await this.#log.find(name);
+    if (found === undefined) return undefined;
+    if (found.fingerprint !== fingerprint) throw reused();
+    const response = await replay(found.changes);
+    response.headers.set(...REPLAYED[0]);
+    return response;
   }
 
   /** The oldest go first. */
@@ -99,4 +145,15 @@ async function outcomeOf(running: Promise<Response>): Promise<Answered | Failed 
 function answerFrom(answer: Answered | Failed, more: [string, string][]): Response {
   if ("error" in answer) throw answer.error;
   return new Response(answer.body, { status: answer.status, headers: [...answer.headers, ...more] });
+}
+
+function hashOf(parts: readonly unknown[]): string {
+  return createHash("sha256").update(JSON.stringify(parts)).digest("base64url").slice(0, 22);
+}
+
+function reused(): HttpError {
+  return new HttpError(
+    "KEY_REUSED",
+    "the header Idempotency-Key came with another request before: use a new key for each write",
+  );
 }

@@ -34,10 +34,16 @@ export function checkRight(identity: Identity, right: Right): void {
 
 const LONGEST_AGENT_ID = 512;
 
-/** @throws HttpError FORBIDDEN when a token that is bound to an agent names another. */
-export function agentIdOf(headers: Headers, { name, agentId }: Identity): string {
+/**
+ * Who acts: whom the token is bound to, else whom the request names, else the name of the token. A header that is there
+ * and empty is `null`, nobody: section 6.20 knows callers without a name.
+ *
+ * @throws HttpError FORBIDDEN when a token that is bound to an agent names another.
+ */
+export function agentIdOf(headers: Headers, { name, agentId }: Identity): string | null {
   const text = headers.get("x-agent-id");
-  if (text === null || text === "") return agentId ?? name;
+  if (text === null) return agentId ?? name;
+  if (text === "") return agentId;
   const named = decoded(text);
   if (named.length > LONGEST_AGENT_ID || named.includes("\0")) {
     throw invalid("x-agent-id", "", `up to ${LONGEST_AGENT_ID} characters without NUL`, named);

@@ -116,7 +116,14 @@ export function readObject(fields: Fields, key: string, path = ""): Record<strin
   return value as Record<string, JsonValue>;
 }
 
-/** A number of milliseconds in a body; `null` is none. */
+/** How long a lock lasts; `null` in a body is for ever. */
+export function readTtl(fields: Fields): number {
+  return fields["ttl_ms"] === null ? Infinity : readMs(fields, "ttl_ms", 1, TTL_MS);
+}
+
+const TTL_MS = 30_000;
+
+/** A number of milliseconds in a body. */
 export function readMs(fields: Fields, key: string, least: number, byDefault: number): number {
   const value = fields[key];
   if (value === undefined) return byDefault;

@@ -1,6 +1,7 @@
 /** What a route is: the one description that the handler, the checks and `/openapi.json` go by. */
 
-import type { AsyncAgent, AsyncSharedContextManager, JsonValue } from "shared-context-manager";
+import type { AsyncSharedContextManager, JsonValue } from "shared-context-manager";
+import type { RemoteAgent } from "shared-context-manager/serving";
 import type { Identity, Right } from "./rights.ts";
 import type { Services } from "./services.ts";
 
@@ -36,9 +37,12 @@ export interface Call {
   /** The JSON in the body; `undefined` when there is none. */
   readonly body: JsonValue | undefined;
   readonly identity: Identity;
-  /** Who acts: the token's agent, else the one that the request names. */
-  readonly agentId: string;
-  agent(): AsyncAgent;
+  /** Who acts: the token's agent, else the one that the request names; `null` for nobody. */
+  readonly agentId: string | null;
+  /** @param token - the fencing token of the lock that it writes under. */
+  agent(token?: number): RemoteAgent;
+  /** What the change log calls this write: by its Idempotency-Key. */
+  readonly operationId: string | undefined;
   /** The id in the path; `""` where the route has none. */
   readonly contextId: string;
 }

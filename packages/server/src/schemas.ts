@@ -48,13 +48,19 @@ const SHORTENED = {
   description: "The sides whose values are long, and are there as the beginning of their JSON.",
 };
 
-const ttl = { type: "number", description: "How long it lasts, in milliseconds: 30,000 by default.", minimum: 1 };
+const ttl = {
+  type: ["number", "null"],
+  description: "How long it lasts, in milliseconds: 30,000 by default; null is for ever.",
+  minimum: 1,
+};
+const timeout = { type: "number", description: "How long to wait for it: 0 by default.", minimum: 0 };
+const ids = { type: "array", items: string, minItems: 1 };
 
 export const SCHEMAS: Readonly<Record<string, object>> = {
   Data: { type: "object", description: "JSON." },
   Context: object({ ...summary, data }, [...always, "data"]),
   Summary: object({ ...summary, bytes: integer, data }, always),
-  Page: object({ contexts: listOf("Summary"), next: orNull }),
+  Page: object({ contexts: listOf("Summary"), next: orNull, count: integer, revision: integer }, ["contexts", "next"]),
   NewContext: object({ context_id: string, data }),
   MergePatch: { type: "object", description: "RFC 7386: null removes." },
   Operations: listOf("Operation"),
@@ -77,10 +83,11 @@ export const SCHEMAS: Readonly<Record<string, object>> = {
       items: { oneOf: [{ $ref: "#/components/schemas/Context" }, { type: "null" }, { type: "boolean" }] },
     },
   }),
-  LockRequest: object(
-    { ttl_ms: ttl, timeout_ms: { type: "number", description: "How long to wait for it: 0 by default.", minimum: 0 } },
-    [],
-  ),
+  LockRequest: object({ ttl_ms: ttl, timeout_ms: timeout }, []),
+  LocksRequest: object({ context_ids: ids, ttl_ms: ttl, timeout_ms: timeout }, ["context_ids"]),
+  LocksRenewal: object({ context_ids: ids, ttl_ms: ttl }, ["context_ids"]),
+  LocksRelease: object({ context_ids: ids }),
+  Grant: object({ lock_token: integer, contexts: listOf("Context") }),
   Renewal: object({ ttl_ms: ttl }, []),
   Restoration: object({ version: string }),
   History: object({ versions: listOf("Context") }),
@@ -120,7 +127,7 @@ export const SCHEMAS: Readonly<Record<string, object>> = {
   MetConflict: object({
     id: integer,
     context_id: string,
-    agent_id: string,
+    agent_id: orNull,
     at: time,
     expected: { type: "string", description: "The version that the write was for." },
     version: { type: "string", description: "The version that the context was at." },

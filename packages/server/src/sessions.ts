@@ -30,13 +30,13 @@ export class Sessions {
     (this.#timer as { unref?: () => void }).unref?.();
   }
 
-  enter(agentId: string): void {
-    const session = this.#sessions.get(agentId);
+  enter(agentId: string | null): void {
+    const session = agentId === null ? undefined : this.#sessions.get(agentId);
     if (session !== undefined) session.open += 1;
   }
 
-  leave(agentId: string): void {
-    const session = this.#sessions.get(agentId);
+  leave(agentId: string | null): void {
+    const session = agentId === null ? undefined : this.#sessions.get(agentId);
     if (session === undefined) return;
     session.open = Math.max(0, session.open - 1);
     session.seenMs = performance.now();

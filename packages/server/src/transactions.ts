@@ -14,7 +14,7 @@ import { isAt, type Match, parseMatch } from "./etags.ts";
 import { type Fields, invalid, readFields, readObject, readString } from "./input.ts";
 import { HttpError } from "./problems.ts";
 import type { Call } from "./route.ts";
-import { checkToken, committed, expectedOf, explained } from "./writes.ts";
+import { committed, expectedOf, explained } from "./step-conditions.ts";
 
 const VERBS = ["get", "create", "update", "patch", "delete", "check"] as const;
 type Verb = (typeof VERBS)[number];
@@ -34,25 +34,34 @@ type Taken = SharedContext | boolean | undefined;
 
 /** The results in the order of the steps: contexts, `null` for what is not there, and of a deletion `true`. */
 export async function runTransaction(call: Call): Promise<unknown[]> {
-  const { steps } = readFields(call.body, ["steps"]);
-  const { maxSteps } = call.services.limits;
+  const read = readSteps(call);
+  let token: number | undefined;
+  const run = async (tx: AsyncTransaction): Promise<Taken[]> => {
+    const taken: Taken[] = [];
+    for (const step of read) {
+      ({ token } = step);
+      taken.push(await explained(step.match, () => take(call, tx, step)));
+    }
+    return taken;
+  };
+  const results = await call.agent().transact(run, () => token ?? null);
+  return Promise.all(results.map((result) => shown(call, result)));
+}
+
+/** What a request asks for; nothing is done yet. */
+export function readSteps({ body, services }: Pick<Call, "body" | "services">): Step[] {
+  const { steps } = readFields(body, ["steps"]);
+  const { maxSteps } = services.limits;
   if (!Array.isArray(steps) || steps.length === 0 || steps.length > maxSteps) {
     throw invalid("body", "/steps", `a list of 1 to ${maxSteps} steps`, steps);
   }
-  const read = steps.map((step: JsonValue, index) => readStep(step, `/steps/${index}`));
-  const results = await call.agent().transact(async (tx) => {
-    const taken: Taken[] = [];
-    for (const step of read) taken.push(await explained(step.match, () => take(call, tx, step)));
-    return taken;
-  });
-  return Promise.all(results.map((result) => shown(call, result)));
+  return steps.map((step: JsonValue, index) => readStep(step, `/steps/${index}`));
 }
 
 async function take(call: Call, tx: AsyncTransaction, step: Step): Promise<Taken> {
   const { verb, contextId, match, note } = step;
   if (verb === "get") return tx.get(contextId);
   if (verb === "create") return tx.create(contextId, step.data, note);
-  if (step.token !== undefined) await checkToken(tx, contextId, call.agentId, step.token);
   const expected = await expectedOf(call.manager, contextId, match, (id) => tx.get(id));
   if (verb === "update") return tx.update(contextId, step.data, expected, note);
   if (verb === "patch") return tx.patch(contextId, step.patch, expected, note);

@@ -115,6 +115,34 @@ describe.runIf(hasSqlite)("lock ID -- COMMAND", () => {
     expect((await manager.get("plan"))?.lockedBy).toBeNull();
   });
 
+  it("holds several contexts, all or none, also with a lock that never lapses", async () => {
+    const store = newStore();
+    await using manager = await openManager(store);
+    for (const id of ["a", "b"]) await manager.create(id, {});
+    await manager.lock("b", "bob");
+    const lock = ["lock", "a", "b", "--as", "ann", "--ttl", "never"];
+    expect((await run(store, lock)).code).toBe(5);
+    expect((await manager.get("a"))?.lockedBy).toBeNull();
+    await manager.unlock("b", "bob");
+    const held = run(store, [...lock, ...node("setTimeout(() => process.exit(7), 250)")]);
+    await manager.waitFor("b", ({ lockedBy }) => lockedBy === "ann");
+    expect([(await manager.get("a"))?.lock?.owner, (await manager.get("b"))?.lock?.expiresAt]).toEqual(["ann", null]);
+    expect((await held).code).toBe(7);
+    expect([(await manager.get("a"))?.lockedBy, (await manager.get("b"))?.lockedBy]).toEqual([null, null]);
+    const kept = await run(store, [...lock, "--json"]);
+    expect(
+      kept.stdout
+        .trim()
+        .split("\n")
+        .map((line) => JSON.parse(line) as object),
+    ).toMatchObject([
+      { context_id: "a", locked_by: "ann" },
+      { context_id: "b", locked_by: "ann" },
+    ]);
+    expect((await run(store, ["rm", "a", "--expected", "any", "--as", "bob"])).code).toBe(5);
+    expect((await run(store, ["rm", "a", "--expected", "any", "--as", "bob", "--force"])).code).toBe(0);
+  });
+
   it("stops the command when the lock is lost, and says so", async () => {
     const store = newStore();
     await using manager = await openManager(store);

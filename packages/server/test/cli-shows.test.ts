@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { type AsyncSharedContextManager, openManager, type OpenOptions } from "shared-context-manager";
 import { serve } from "shared-context-server";
 import { describe, expect, it } from "vitest";
-import { nodeCheck } from "../src/cli/doctor.ts";
+import { lockChecks, nodeCheck } from "../src/cli/doctor.ts";
+import { exitCodeOf } from "../src/cli/exit-codes.ts";
 import { commandLineOf } from "../src/cli/main.ts";
 import { folder, newStore, run } from "./command-line.ts";
 import { hasSqlite } from "./runtime.ts";
@@ -31,6 +32,22 @@ describe("what was typed", () => {
     ["/bin/shared-context-server", ["--version"], ["--version"]],
   ])("as %s %j is %j", (program, typed, command) => {
     expect(commandLineOf(["/bin/node", program, ...typed])).toEqual(command);
+  });
+});
+
+describe("exit codes", () => {
+  it("are those of docs/server.md, for every code that it names", () => {
+    const page = readFileSync(new URL("../../../docs/server.md", import.meta.url), "utf8");
+    const rows = Array.from(page.matchAll(/^\| (\d) +\| (.*?) +\|$/gm), ([, code = "", when = ""]) => ({
+      code: Number(code),
+      names: when.match(/[A-Z]+_[A-Z]+|[A-Z]{4,}/g) ?? [],
+    }));
+    expect(rows.map(({ code }) => code)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8]);
+    const named = rows.filter(({ code }) => code >= 3);
+    expect(named.flatMap(({ names }) => names).length).toBeGreaterThanOrEqual(12);
+    for (const { code, names } of named)
+      for (const name of names) expect([name, exitCodeOf(name)]).toEqual([name, code]);
+    expect(exitCodeOf("INTERNAL")).toBe(1);
   });
 });
 
@@ -127,6 +144,27 @@ describe("doctor", () => {
     expect(nodeCheck("24.0.0").level).toBe("ok");
     expect(nodeCheck("22.12.0")).toMatchObject({ level: "bad", detail: expect.stringContaining("expected 22.13") });
     expect(nodeCheck("20.19.0").level).toBe("bad");
+  });
+
+  it("warns of a lock without expiry that has been held for long, and says how to break it", async () => {
+    await withServer(async (url, manager) => {
+      await manager.create("plan", {});
+      await manager.lock("plan", "ann");
+      const contexts = (await (await fetch(`${url}/v1/contexts`)).json()) as { contexts: [] };
+      const later = Date.now() + 11 * 60_000;
+      expect(lockChecks(contexts.contexts)).toMatchObject([{ level: "ok" }]);
+      expect(lockChecks(contexts.contexts, later)).toMatchObject([
+        { level: "warn", detail: expect.stringContaining("ann holds it with no expiry since 20") },
+      ]);
+      expect(lockChecks(contexts.contexts, later)[0]?.detail).toContain('unlock "plan" --force');
+    });
+  });
+
+  it("looks for the driver of the store", async () => {
+    const { code, stdout } = await run("postgres://127.0.0.1:9/none", ["doctor"]);
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/^(ok {3}driver pg: installed|bad {2}driver pg: not installed: npm install pg)$/m);
+    expect(stdout).toMatch(/^bad {2}store: /m);
   });
 
   it("tells locks that are held from those that are stuck", async () => {

@@ -37,13 +37,13 @@ describe("an answer that is lost", () => {
     expect(proxy.seen.filter((line) => line.startsWith("PUT"))).toHaveLength(2);
   });
 
-  it("of one on whatever is there is INDETERMINATE, and it has landed once", async () => {
+  it("of one on whatever is there is asked for again too, and has landed once", async () => {
     await manager.create("a", { step: 1 });
     proxy.losing = 1;
-    const patch = manager.agent("ann").patch("a", [{ op: "increment", path: "/step" }]);
-    const { details } = await refusalOf("INDETERMINATE", patch);
-    expect(details.contextIds).toEqual(["a"]);
-    expect((await manager.get("a"))?.data).toEqual({ step: 2 });
+    await manager.agent("ann").patch("a", [{ op: "increment", path: "/step" }]);
+    proxy.losing = 1;
+    await manager.agent("ann").restore("a", "1");
+    expect((await manager.history("a")).map(({ data }) => data["step"])).toEqual([1, 2, 1]);
   });
 
   it("of a write is INDETERMINATE when the second one is lost too, or refuses what the first may have done", async () => {
@@ -77,6 +77,16 @@ describe("a server that is not there", () => {
   it("is no server of this kind when something else answers", async () => {
     const { details } = await refusalOf("UNSUPPORTED", openManager(`${site.url}/elsewhere`));
     expect(details.received).toContain("NO_ROUTE");
+  });
+});
+
+describe("a server that is started again", () => {
+  it("knows a write whose answer was lost by its change log", async () => {
+    await manager.create("a", { step: 1 });
+    proxy.losing = 1;
+    proxy.onLoss = () => site.restart();
+    await manager.agent("ann").patch("a", [{ op: "increment", path: "/step" }]);
+    expect((await site.store.get("a"))?.data).toEqual({ step: 2 });
   });
 });
 

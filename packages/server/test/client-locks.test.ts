@@ -112,12 +112,15 @@ describe("waiting for a lock", () => {
 });
 
 describe("the flag", () => {
-  it("is for ever as far as a server goes, and the owner's second lock moves nothing", async () => {
+  it("is for ever, says since when, and the owner's second lock moves nothing", async () => {
     expect(await manager.lock("a", "ann")).toBe(true);
     const first = (await manager.get("a"))?.lock;
+    expect([first?.expiresAt, first?.since]).toEqual([null, (await site.store.get("a"))?.lock?.since]);
     expect(await manager.lock("a", "ann")).toBe(true);
     expect((await manager.get("a"))?.lock).toEqual(first);
-    expect(Number(first?.expiresAt) - Date.now()).toBeGreaterThan(6 * 24 * 3600 * 1000);
+    expect(await manager.lock("a", "ann", { ttlMs: 60_000 })).toBe(true);
+    expect(await manager.lock("a", "ann")).toBe(true);
+    expect((await manager.get("a"))?.lock).toMatchObject({ token: first?.token, expiresAt: expect.any(Date) as Date });
   });
 
   it("an agent that closes gives back what it holds, by whatever client", async () => {

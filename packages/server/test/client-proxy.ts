@@ -10,6 +10,8 @@ export interface Proxy {
   losing: number;
   /** Whether the server is kept from knowing a request again, as after a restart. */
   forgetting: boolean;
+  /** What happens before the client hears of the loss. */
+  onLoss: () => Promise<void>;
   /** After how many events a stream is cut; `Infinity` for never. */
   eventsAtOnce: number;
   /** What came, as `METHOD path`. */
@@ -26,7 +28,7 @@ export async function proxyTo(port: number): Promise<Proxy> {
     const onward = request({ host: "127.0.0.1", port, method, path, headers }, (answer) => {
       if (proxy.losing > 0) {
         proxy.losing -= 1;
-        answer.resume().on("end", () => outgoing.destroy());
+        answer.resume().on("end", () => void proxy.onLoss().then(() => outgoing.destroy()));
         return;
       }
       outgoing.writeHead(answer.statusCode ?? 500, answer.headers);
@@ -51,6 +53,7 @@ export async function proxyTo(port: number): Promise<Proxy> {
     url: `http://127.0.0.1:${own}`,
     losing: 0,
     forgetting: false,
+    onLoss: () => Promise.resolve(),
     eventsAtOnce: Infinity,
     seen: [],
     async close() {

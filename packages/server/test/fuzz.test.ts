@@ -78,7 +78,8 @@ const bodies = fc.oneof(
   operations,
   fc.record({ context_id: ids, data }),
   fc.record({ steps }),
-  fc.record({ ttl_ms: fc.constantFrom(1, 60_000, -1, "x") }),
+  fc.record({ ttl_ms: fc.constantFrom(1, 60_000, null, -1, "x") }),
+  fc.record({ context_ids: fc.oneof(fc.array(ids, { maxLength: 3 }), fc.jsonValue()) }),
   fc.record({ version: fc.constantFrom("1", "2", "x", 1) }),
   fc.string(),
 );
@@ -111,13 +112,17 @@ const goodSteps = fc.array(
   ),
   { minLength: 1, maxLength: 2 },
 );
+const several = fc.array(goodIds, { minLength: 1, maxLength: 2 });
 const fitting: fc.Arbitrary<Record<string, unknown>> = fc.record({
   createContext: fc.record({ context_id: goodIds, data: goodData }),
   updateContext: goodData,
   patchContext: fc.oneof(goodData, goodOperations),
   transact: fc.record({ steps: goodSteps }),
-  takeLock: fc.constantFrom({}, { ttl_ms: 1 }, { ttl_ms: 60_000 }),
+  takeLock: fc.constantFrom({}, { ttl_ms: 1 }, { ttl_ms: 60_000 }, { ttl_ms: null }),
   renewLock: fc.constantFrom({}, { ttl_ms: 1 }),
+  takeLocks: fc.record({ context_ids: several, ttl_ms: fc.constantFrom(1, 60_000, null) }),
+  renewLocks: fc.record({ context_ids: several }),
+  releaseLocks: fc.record({ context_ids: several }),
   restoreVersion: fc.record({ version: fc.constantFrom("1", "2", "3") }),
 });
 
@@ -143,7 +148,7 @@ const cases: fc.Arbitrary<Case> = fc.record({
     { weight: 1, arbitrary: fc.constantFrom("k1", "k2") },
   ),
   query: fc.dictionary(
-    fc.constantFrom("note", "limit", "prefix", "path", "equals", "unlocked", "force", "x"),
+    fc.constantFrom("note", "limit", "prefix", "path", "equals", "unlocked", "force", "count", "x"),
     fc.string(),
     { maxKeys: 1 },
   ),
@@ -204,7 +209,8 @@ async function follow(
   expect(reply.status).toBeLessThan(500 + (reply.body?.code === "LIMIT" ? 8 : 0));
   if (reply.headers.has("idempotency-replayed") || reply.status >= 300) return;
   const written = ["createContext", "updateContext", "patchContext", "restoreVersion"].includes(route.operationId);
-  if (method === "DELETE" && !route.path.endsWith("/lock")) model.delete(id);
+  if (method === "DELETE" && route.path === "/v1/contexts") model.clear();
+  else if (method === "DELETE" && route.path === "/v1/contexts/{id}") model.delete(id);
   else if (written && method !== "HEAD") {
     model.set(reply.body.context_id, { etag: reply.headers.get("etag") ?? "", data: reply.body.data });
   } else if (route.operationId === "transact") {

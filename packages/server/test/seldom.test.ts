@@ -3,89 +3,63 @@
 import { mkdtempSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
-import { type AsyncSharedContextManager, ContextError, openManager } from "shared-context-manager";
+import { ContextError, managerOver, openManager } from "shared-context-manager";
+import { RemoteAgent } from "shared-context-manager/serving";
 import { createHandler, readTokens, serve } from "shared-context-server";
 import { describe, expect, it } from "vitest";
+import { systemClock } from "../../manager/src/clock.ts";
+import { MemoryEngine } from "../../manager/src/engines/memory.ts";
 import { changeStream } from "../src/change-stream.ts";
 import { Idempotency } from "../src/idempotency.ts";
 import { LockWaits } from "../src/lock-waits.ts";
-import { releaseLock, renewLock, takeLock } from "../src/locks.ts";
+import { whenGranted } from "../src/locks.ts";
+import { OperationLog } from "../src/operation-log.ts";
 import { RateLimit } from "../src/rate.ts";
 import type { Call } from "../src/route.ts";
-import { committed } from "../src/writes.ts";
+import { committed } from "../src/step-conditions.ts";
 import { folder } from "./command-line.ts";
 import { openApi } from "./support.ts";
 
-/** A call of ann on the plan; `before` happens in the middle of it, before the agent locks or unlocks. */
-function callOn(manager: AsyncSharedContextManager, before: () => Promise<unknown>): Call {
-  const agent = manager.agent("ann");
-  const interrupted = {
-    lock: async (id: string, options: object) => {
-      await before();
-      return agent.lock(id, options);
-    },
-    unlock: async (id: string) => {
-      await before();
-      return agent.unlock(id);
-    },
-  };
-  const services = { lockWaits: new LockWaits() };
-  const parts = { manager, services, contextId: "plan", agentId: "ann", agent: () => interrupted };
-  return { ...parts, signal: AbortSignal.abort() } as unknown as Call;
-}
-
-describe("a lock that goes while it is renewed or released", () => {
-  async function withLock(run: (manager: AsyncSharedContextManager, token: number) => Promise<void>): Promise<void> {
-    await using manager = await openManager("memory:");
-    await manager.create("plan", {});
-    await manager.lock("plan", "ann", { ttlMs: 5_000 });
-    await run(manager, (await manager.get("plan"))?.lock?.token ?? expect.fail("no lock"));
-  }
-  const broken = (manager: AsyncSharedContextManager) => () => manager.forceUnlock("plan", { reason: "test" });
-  const taken = (manager: AsyncSharedContextManager) => async () => {
-    await broken(manager)();
-    await manager.lock("plan", "bob");
-  };
-
-  it("to another is LEASE_LOST", async () => {
-    await withLock(async (manager, token) => {
-      const renewal = renewLock(callOn(manager, taken(manager)), token, 5_000);
-      await expect(renewal).rejects.toMatchObject({ code: "LEASE_LOST", details: { owner: "bob" } });
-    });
-    await withLock(async (manager, token) => {
-      const release = releaseLock(callOn(manager, taken(manager)), token);
-      await expect(release).rejects.toMatchObject({ code: "LEASE_LOST", details: { owner: "bob" } });
-      expect((await manager.get("plan"))?.lockedBy).toBe("bob");
-    });
-  });
-
-  it("to nobody is LEASE_LOST too, and no new lock is left behind", async () => {
-    await withLock(async (manager, token) => {
-      const renewal = renewLock(callOn(manager, broken(manager)), token, 5_000);
-      await expect(renewal).rejects.toMatchObject({ code: "LEASE_LOST", details: { owner: "ann" } });
-      expect((await manager.get("plan"))?.lockedBy).toBeNull();
-    });
-  });
-});
-
 describe("whoever waits for a lock", () => {
   it("is told when others wait in the process of the server and it is free", async () => {
-    await using manager = await openManager("memory:");
-    await manager.create("plan", {});
-    const call = { ...callOn(manager, () => Promise.resolve()), agent: () => ({ lock: () => Promise.resolve(false) }) };
-    const taking = takeLock(call as unknown as Call, { ttlMs: 100, timeoutMs: 0 });
-    await expect(taking).rejects.toMatchObject({ code: "TIMEOUT", details: { holder: null } });
+    await using api = await openApi();
+    await api.manager.create("plan", {});
+    const lease = await api.manager.agent("ann").acquire("plan");
+    const waiting = api.manager.agent("bob").acquire("plan");
+    await expect.poll(async () => (await api.manager.stats()).queues.length).toBe(1);
+    // Not through the lease, which would hand it over.
+    await api.manager.forceUnlock("plan", { reason: "test" });
+    const [one, several] = await Promise.all([
+      api.send("POST", "/v1/contexts/plan/lock", { headers: { "x-agent-id": "cyd" } }),
+      api.send("POST", "/v1/locks", { headers: { "x-agent-id": "cyd" }, body: { context_ids: ["plan"] } }),
+    ]);
+    for (const { body } of [one, several]) expect(["TIMEOUT", "LOCKED"]).toContain(body.code);
+    await (await waiting).release();
+    await expect(lease.release()).rejects.toMatchObject({ code: "LEASE_LOST" });
   });
 
   it("stops when the caller goes", async () => {
     await using manager = await openManager("memory:");
     await manager.create("plan", {});
     await manager.lock("plan", "bob");
-    const taking = takeLock(
-      callOn(manager, () => Promise.resolve()),
-      { ttlMs: 100, timeoutMs: 60_000 },
-    );
+    const services = { lockWaits: new LockWaits() };
+    const call = { manager, services, contextId: "plan", agentId: "ann", signal: AbortSignal.abort() };
+    const agent = new RemoteAgent(manager, { agentId: "ann" });
+    const taking = whenGranted(call as unknown as Call, 60_000, () => agent.lock("plan", 100));
     await expect(taking).rejects.toMatchObject({ name: "AbortError" });
+    expect(services.lockWaits.queues([])).toEqual([]);
+  });
+
+  it("is told that the context is gone", async () => {
+    await using api = await openApi();
+    await api.manager.create("plan", {});
+    await api.manager.lock("plan", "bob");
+    const body = { ttl_ms: 100, timeout_ms: 5_000 };
+    const taking = api.send("POST", "/v1/contexts/plan/lock", { headers: { "x-agent-id": "cyd" }, body });
+    await expect.poll(async () => (await api.manager.stats()).watchers).toBe(1);
+    await api.manager.delete("plan");
+    await api.manager.create("plan", {});
+    expect((await taking).body.locked_by).toBe("cyd");
   });
 });
 
@@ -121,14 +95,16 @@ describe("an Idempotency-Key", () => {
   });
 
   it("is forgotten, the oldest first, when the answers grow too large", async () => {
-    const idempotency = new Idempotency();
+    await using manager = await openManager("memory:");
+    const idempotency = new Idempotency(new OperationLog(manager));
     let runs = 0;
     const once = async (key: string): Promise<void> => {
       const text = "x".repeat(12 * 1024 ** 2);
-      await idempotency.once("ann", key, [key], () => {
+      const run = (): Promise<Response> => {
         runs += 1;
         return Promise.resolve(new Response(text));
-      });
+      };
+      await idempotency.once({ who: "ann", key, request: [key], isGuarded: true, run, replay: run });
     };
     for (const key of ["1", "2", "2", "3", "3", "1"]) await once(key);
     expect(runs).toBe(4);
@@ -174,7 +150,8 @@ describe("an event stream", () => {
     const options = { filter: undefined, place: undefined, coalesce: false, heartbeatMs: 1_000 };
     let ends = 0;
     const onEnd = (): void => void (ends += 1);
-    const broken = { stats: fails } as unknown as AsyncSharedContextManager;
+    const memory = new MemoryEngine(systemClock, { historyLimit: 1, changeLogLimit: 1 });
+    await using broken = await managerOver(Object.assign(memory, { list: fails }));
     const stream = changeStream(broken, { ...options, signal: new AbortController().signal, onEnd });
     const text = await new Response(stream).text();
     expect(text).toContain('event: problem\ndata: {"type":"/openapi.json#/x-error-codes/UNAVAILABLE"');

@@ -5,6 +5,7 @@ import { registerHooks } from "node:module";
 /** @type {Readonly<Record<string, string>>} */
 const sources = {
   "shared-context-manager": new URL("../../manager/src/index.ts", import.meta.url).href,
+  "shared-context-manager/serving": new URL("../../manager/src/serving.ts", import.meta.url).href,
   "shared-context-manager/tools": new URL("../../manager/src/tools.ts", import.meta.url).href,
 };
 

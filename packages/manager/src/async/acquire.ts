@@ -30,7 +30,7 @@ export async function acquire<Data extends object>(store: SharedStore, request: 
 /** The lease, or the lock that is in the way. */
 async function take<Data extends object>(store: SharedStore, request: Request): Promise<AsyncLease<Data> | Busy> {
   const granted = await store.grant(request);
-  if (!(granted instanceof Busy)) return leaseOn<Data>(store, request, granted);
+  if (!(granted instanceof Busy)) return leaseOn<Data>(store, request, granted[0]?.lock?.token ?? 0);
   store.turnstile.holds(granted.contextId, granted.holder?.owner ?? null);
   return granted;
 }

@@ -11,6 +11,7 @@ import { ContextError, isContextError } from "../errors.ts";
 import { Plan } from "../plan.ts";
 import { accepted } from "../refusal.ts";
 import { Rejection } from "../rejection.ts";
+import type { Named } from "../rules.ts";
 import { clearingTransaction, settleFound, transactionOf } from "./transactions.ts";
 
 /** What a job finds. */
@@ -23,7 +24,7 @@ export interface View {
 }
 
 /** Something to be planned and committed. It is planned again when another was faster. */
-export interface Job<Result> {
+export interface Job<Result> extends Named {
   readonly contextIds: readonly string[];
   /** Whether it must know how many contexts there are. */
   readonly counts?: boolean;
@@ -80,7 +81,7 @@ export class Committer {
   /** @returns what the job's plan came to, once it is committed; rejects with its refusal. */
   run<Result>(job: Job<Result>): Promise<Result> {
     return new Promise((resolve, reject) => {
-      const opId = `${this.#name}-${++this.#operations}`;
+      const opId = job.operationId ?? `${this.#name}-${++this.#operations}`;
       this.#queue.push({ job, opId, resolve: resolve as (result: unknown) => void, reject, attempts: 0 });
       this.#running ??= this.#drain();
     });

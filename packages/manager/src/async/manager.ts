@@ -41,6 +41,9 @@ export interface ContextPage<Data extends object = JsonObject> {
 /** A friend of the class, not exported from the package. */
 export let managerOn: <Data extends object>(store: SharedStore) => AsyncSharedContextManager<Data>;
 
+/** What a manager is over. Another friend. */
+export let storeOf: <Data extends object>(manager: AsyncSharedContextManager<Data>) => SharedStore;
+
 /**
  * A manager over a storage that several processes, or several machines, share: every method of
  * `SharedContextManager`, awaited, with the same rules, errors and order of refusals. Any call may also be UNAVAILABLE
@@ -63,6 +66,7 @@ export class AsyncSharedContextManager<Data extends object = JsonObject> {
 
   static {
     managerOn = (store) => new AsyncSharedContextManager(store);
+    storeOf = (manager) => manager.#store;
   }
 
   /** What the storage can do beyond what every storage can. */

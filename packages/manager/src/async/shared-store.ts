@@ -8,7 +8,7 @@ import type { Act, Change, ContextFilter } from "../changes.ts";
 import type { Clock } from "../clock.ts";
 import type { Counters } from "../counters.ts";
 import type { Log } from "../cursor.ts";
-import type { EnginePage, EngineSupports, Loaded } from "../engine.ts";
+import type { EngineChanges, EnginePage, EngineSupports, Loaded } from "../engine.ts";
 import type { Author, Entry } from "../entry.ts";
 import type { ContextError, LockHolding } from "../errors.ts";
 import type { Plan } from "../plan.ts";
@@ -25,7 +25,7 @@ export type Planned =
   | { readonly kind: "remove"; readonly command: rules.RemoveCommand; readonly next: undefined };
 
 /** What leases ask for, of all of their contexts or none. */
-export interface GrantCommand {
+export interface GrantCommand extends rules.Named {
   readonly contextIds: readonly string[];
   readonly agentId: string;
   readonly ttlMs: number;
@@ -86,17 +86,18 @@ export interface SharedStore {
   edit(command: rules.EditCommand): Promise<Entry>;
   restore(command: rules.RestoreCommand): Promise<Entry>;
   remove(command: rules.RemoveCommand): Promise<boolean>;
-  clear(): Promise<void>;
+  clear(named?: rules.Named): Promise<void>;
 
-  lock(command: rules.LockCommand): Promise<void>;
+  /** The context as the lock has left it. */
+  lock(command: rules.LockCommand): Promise<Entry>;
   /** Whether there was a lock; that of another agent is LOCKED. */
   unlock(command: rules.UnlockCommand): Promise<boolean>;
   /** Whether there was a lock. */
-  breakLock(contextId: string, act: Act): Promise<boolean>;
-  /** The token, or the lock that is in the way. */
-  grant(command: GrantCommand): Promise<number | Busy>;
-  renew(contextIds: readonly string[], holder: Holder, ttlMs: number): Promise<void>;
-  release(contextIds: readonly string[], holder: Holder): Promise<void>;
+  breakLock(contextId: string, act: Act & rules.Named): Promise<boolean>;
+  /** The contexts, all locked by the same token; or the lock that is in the way. */
+  grant(command: GrantCommand): Promise<readonly Entry[] | Busy>;
+  renew(contextIds: readonly string[], holder: Holder, ttlMs: number): Promise<readonly Entry[]>;
+  release(contextIds: readonly string[], holder: Holder, named?: rules.Named): Promise<void>;
 
   world(view: View): staging.World;
   /**
@@ -104,7 +105,9 @@ export interface SharedStore {
    *
    * @param planned - the commands that have made the plan, in their order.
    */
-  commitPlan(plan: Plan, planned: readonly Planned[]): Promise<boolean>;
+  commitPlan(plan: Plan, planned: readonly Planned[], named?: rules.Named): Promise<boolean>;
+  /** The change log past a revision with the ids of its operations, where they can be read here. */
+  operations(after: number, limit: number): Promise<EngineChanges>;
   /** Stops everything. */
   close(): Promise<void>;
 }

@@ -6,7 +6,7 @@ import type { Act } from "../changes.ts";
 import type { Clock } from "../clock.ts";
 import { entryOf } from "../context.ts";
 import { Counters } from "../counters.ts";
-import type { Engine, EnginePage, EngineSupports, Loaded } from "../engine.ts";
+import type { Engine, EngineChanges, EnginePage, EngineSupports, Loaded } from "../engine.ts";
 import { type Entry, holding } from "../entry.ts";
 import { ContextError, isContextError } from "../errors.ts";
 import type { Plan } from "../plan.ts";
@@ -16,7 +16,7 @@ import * as staging from "../staging.ts";
 import { writerOf } from "../writers.ts";
 import { Committer, type Job, type View } from "./committer.ts";
 import { Follower } from "./follower.ts";
-import { allEntries, Busy, type GrantCommand, type Holder, type SharedStore } from "./shared-store.ts";
+import { allEntries, Busy, type GrantCommand, type Holder, type Planned, type SharedStore } from "./shared-store.ts";
 import { Turnstile } from "./turnstile.ts";
 
 export interface AsyncStoreOptions {
@@ -27,6 +27,8 @@ export interface AsyncStoreOptions {
   /** A revision that has been seen already. */
   readonly head: number;
 }
+
+type Rule = (found: Entry | undefined, contextId: string, view: View) => Entry | Rejection;
 
 export class AsyncStore implements SharedStore {
   readonly engine: Engine;
@@ -89,23 +91,26 @@ export class AsyncStore implements SharedStore {
   create(command: rules.CreateCommand): Promise<Entry> {
     const taken = { ...command, data: this.#take(command.data) };
     const plan: Job<Entry>["plan"] = (to, view) => staging.create(to, this.world(view), taken);
-    return this.run({ contextIds: [command.contextId], counts: this.#maxContexts !== Infinity, plan });
+    const { contextId, operationId } = command;
+    return this.run({ contextIds: [contextId], operationId, counts: this.#maxContexts !== Infinity, plan });
   }
 
   update(command: rules.UpdateCommand): Promise<Entry> {
     const taken = { ...command, data: this.#take(command.data) };
     return this.run({
       contextIds: [command.contextId],
+      operationId: command.operationId,
       plan: (plan, view) => staging.update(plan, this.world(view), taken),
     });
   }
 
   async edit(command: rules.EditCommand): Promise<Entry> {
-    const { contextId, edit, expected } = command;
+    const { contextId, edit, expected, operationId } = command;
     const taken = edit.kind === "data" ? { ...command, edit: { ...edit, data: this.#take(edit.data) } } : command;
     try {
       return await this.run({
         contextIds: [contextId],
+        operationId,
         wantsHistory: (found) => expected !== undefined && expected.version !== found?.version,
         plan: (plan, view) => staging.edit(plan, this.world(view), taken),
       });
@@ -117,6 +122,7 @@ export class AsyncStore implements SharedStore {
   restore(command: rules.RestoreCommand): Promise<Entry> {
     return this.run({
       contextIds: [command.contextId],
+      operationId: command.operationId,
       wantsHistory: () => true,
       plan: (plan, view) => staging.restore(plan, this.world(view), command),
     });
@@ -125,37 +131,42 @@ export class AsyncStore implements SharedStore {
   remove(command: rules.RemoveCommand): Promise<boolean> {
     return this.run({
       contextIds: [command.contextId],
+      operationId: command.operationId,
       plan: (plan, view) => staging.remove(plan, this.world(view), command),
     });
   }
 
-  async lock(command: rules.LockCommand): Promise<void> {
-    await this.#change([command.contextId], (found, _id, { time }) => rules.lock(found, command, time));
+  async lock(command: rules.LockCommand): Promise<Entry> {
+    const { contextId, operationId } = command;
+    const rule: Rule = (found, _id, { time }) => rules.lock(found, command, time);
+    return (await this.#change([contextId], rule, { operationId }))[0] as Entry;
   }
 
   async unlock(command: rules.UnlockCommand): Promise<boolean> {
     let wasLocked = false;
-    await this.#change([command.contextId], (found) => {
+    const rule: Rule = (found) => {
       wasLocked = (found?.lock ?? null) !== null;
       return rules.unlock(found, command);
-    });
+    };
+    await this.#change([command.contextId], rule, { operationId: command.operationId });
     return wasLocked;
   }
 
-  async breakLock(contextId: string, act: Act): Promise<boolean> {
+  async breakLock(contextId: string, act: Act & rules.Named): Promise<boolean> {
     let wasLocked = false;
-    const rule = (found: Entry | undefined): Entry | Rejection => {
+    const rule: Rule = (found) => {
       wasLocked = (found?.lock ?? null) !== null;
       return rules.breakLock(found, { contextId });
     };
-    await this.#change([contextId], rule, act);
+    await this.#change([contextId], rule, { operationId: act.operationId, act });
     return wasLocked;
   }
 
-  async grant({ contextIds, agentId, ttlMs }: GrantCommand): Promise<number | Busy> {
+  async grant({ contextIds, agentId, ttlMs, operationId }: GrantCommand): Promise<readonly Entry[] | Busy> {
     try {
-      const entries = await this.run({
+      return await this.run({
         contextIds,
+        operationId,
         plan: (plan, { time }) => {
           const missing = contextIds.find((contextId) => plan.read(contextId) === undefined);
           if (missing !== undefined) return new Rejection("NOT_FOUND", { contextId: missing });
@@ -175,31 +186,33 @@ export class AsyncStore implements SharedStore {
           return granted;
         },
       });
-      return entries[0]?.lock?.token ?? 0;
     } catch (error) {
       if (error instanceof Busy) return error;
       throw error;
     }
   }
 
-  async renew(contextIds: readonly string[], { token }: Holder, ttlMs: number): Promise<void> {
-    await this.#change(contextIds, (found, contextId, { time }) =>
-      rules.renew(found, { contextId, token, ttlMs }, time),
+  renew(contextIds: readonly string[], holder: Holder, ttlMs: number): Promise<readonly Entry[]> {
+    return this.#change(contextIds, (found, contextId, { time }) =>
+      rules.renew(found, { ...holder, contextId, ttlMs }, time),
     );
   }
 
-  async release(contextIds: readonly string[], { token }: Holder): Promise<void> {
-    await this.#change(contextIds, (found, contextId) => rules.release(found, { contextId, token }));
+  async release(contextIds: readonly string[], holder: Holder, { operationId }: rules.Named = {}): Promise<void> {
+    await this.#change(contextIds, (found, contextId) => rules.release(found, { ...holder, contextId }), {
+      operationId,
+    });
   }
 
   /** Rules that need nothing but the entries, for all of the contexts as one commit; the entries that they leave. */
   #change(
     contextIds: readonly string[],
-    rule: (found: Entry | undefined, contextId: string, view: View) => Entry | Rejection,
-    act?: Act,
+    rule: Rule,
+    { operationId, act }: rules.Named & { readonly act?: Act } = {},
   ): Promise<Entry[]> {
     return this.run({
       contextIds,
+      operationId,
       plan: (plan, view) => {
         const entries: Entry[] = [];
         for (const contextId of contextIds) {
@@ -212,8 +225,12 @@ export class AsyncStore implements SharedStore {
     });
   }
 
-  async clear(): Promise<void> {
-    await this.run({ contextIds: [], counts: true, clears: true, plan: () => undefined });
+  async clear({ operationId }: rules.Named = {}): Promise<void> {
+    await this.run({ contextIds: [], operationId, counts: true, clears: true, plan: () => undefined });
+  }
+
+  operations(after: number, limit: number): Promise<EngineChanges> {
+    return this.engine.changes({ after, limit });
   }
 
   async run<Result>(job: Job<Result>): Promise<Result> {
@@ -231,11 +248,12 @@ export class AsyncStore implements SharedStore {
     };
   }
 
-  commitPlan(plan: Plan): Promise<boolean> {
+  commitPlan(plan: Plan, _planned: readonly Planned[], { operationId }: rules.Named = {}): Promise<boolean> {
     const { steps, growth } = plan;
     const maxContexts = this.#maxContexts;
     return this.run<boolean>({
       contextIds: steps.map(({ contextId }) => contextId),
+      operationId,
       counts: growth > 0 && maxContexts !== Infinity,
       plan: (committed, { contexts }) => {
         for (const { contextId, found } of steps) {

@@ -10,6 +10,7 @@ import type { MergePatch, PatchOperation } from "../patch.ts";
 import { Plan } from "../plan.ts";
 import { accepted } from "../refusal.ts";
 import type { Rejection } from "../rejection.ts";
+import type { Named } from "../rules.ts";
 import * as staging from "../staging.ts";
 import type { Planned, SharedStore } from "./shared-store.ts";
 
@@ -31,6 +32,7 @@ export async function transact<Data extends object, Result>(
   store: SharedStore,
   run: (tx: AsyncTransaction<Data>) => Result | PromiseLike<Result>,
   authorOf: AuthorOf,
+  named: Named = {},
 ): Promise<Transacted<Result>> {
   checkFunction("run", run);
   for (let attempt = 1; ; attempt++) {
@@ -46,7 +48,7 @@ export async function transact<Data extends object, Result>(
     } finally {
       end();
     }
-    if (await store.commitPlan(plan, planned)) return { result, gone: plan.gone };
+    if (await store.commitPlan(plan, planned, named)) return { result, gone: plan.gone };
     if (attempt >= ATTEMPTS) throw await outpaced(store, plan);
     await pause(store.clock, attempt, undefined);
   }
@@ -187,8 +189,7 @@ export class AsyncTransaction<Data extends object = JsonObject> {
     const given = updateCommand(this.#authorOf(contextId), contextId, data, expected ?? "", options);
     const taken = this.#take(given.data);
     await this.#load(contextId);
-    const present = { version: this.#plan.read(contextId)?.version ?? "", incarnation: undefined };
-    const command = { ...given, data: taken, expected: expected === undefined ? present : given.expected };
+    const command = { ...given, data: taken, expected: expected === undefined ? undefined : given.expected };
     return this.#accept("update", command, staging.update(this.#plan, this.#world, command));
   }
 

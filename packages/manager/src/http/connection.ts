@@ -7,7 +7,7 @@ export interface ConnectionOptions {
   /** Without a slash at its end. */
   readonly url: string;
   readonly token: string | undefined;
-  /** Who acts where no agent does. */
+  /** Who acts where no agent does; `undefined` for nobody. */
   readonly agentId: string | undefined;
 }
 
@@ -19,11 +19,8 @@ export interface Call {
   readonly agentId?: string | null;
   readonly body?: unknown;
   readonly contextIds?: readonly string[];
-  /**
-   * A write that its conditions keep from landing twice, so that it can be sent again after its answer was lost, also
-   * to a server that has forgotten its keys by a restart.
-   */
-  readonly isGuarded?: boolean;
+  /** What the change log calls a write, where its caller has a name for it. */
+  readonly operationId?: string | undefined;
 }
 
 export interface Answer {
@@ -54,7 +51,8 @@ export class Connection {
   /** @throws ContextError */
   async send(call: Call): Promise<Answer> {
     const isWrite = call.method !== "GET";
-    const sent: Sent = { isWrite, contextIds: call.contextIds ?? [], operationId: newOperationId() };
+    const operationId = call.operationId ?? newOperationId();
+    const sent: Sent = { isWrite, contextIds: call.contextIds ?? [], operationId };
     const headers = this.#headers(call);
     if (isWrite) headers.set("idempotency-key", sent.operationId);
     let lost: unknown;
@@ -67,8 +65,8 @@ export class Connection {
       } catch (error) {
         const isUnsent = UNSENT.has(codeOf(error));
         if (!isUnsent) lost = error;
-        const mayRepeat = attempt === 1 && (!isWrite || isUnsent || call.isGuarded === true);
-        if (mayRepeat) continue;
+        // The server knows a write by its key, and if it has been restarted, its change log does.
+        if (attempt === 1) continue;
         throw withCause(undecided(reasonOf(error), { ...sent, isWrite: isWrite && lost !== undefined }), error);
       }
       if (response.status < 400) return { status: response.status, text };
@@ -106,7 +104,8 @@ export class Connection {
     const { token } = this.#options;
     const actor = agentId ?? this.#options.agentId;
     if (token !== undefined) all.set("authorization", `Bearer ${token}`);
-    if (actor !== undefined) all.set("x-agent-id", encoded("agentId", actor));
+    // Left out, it would be whoever the token is called: nobody has to be said.
+    all.set("x-agent-id", actor === undefined ? "" : encoded("agentId", actor));
     if (body !== undefined) all.set("content-type", "application/json");
     for (const [name, value] of Object.entries(headers)) if (value !== undefined) all.set(name, value);
     return all;

@@ -24,7 +24,7 @@ const MOST_WAITING = 1_024;
 const SHORTEST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 2_000;
 /** The server says that it is there every 15 seconds. */
-const LONGEST_SILENCE_MS = 60_000;
+export const LONGEST_SILENCE_MS = 60_000;
 const NOTHING_SENT = { isWrite: false, contextIds: [], operationId: "" };
 
 export class Feed {
@@ -140,7 +140,8 @@ export class Feed {
   }
 }
 
-function streamCall(filter: ContextFilter | undefined, place: string): Call {
+/** @param place - what it goes on after; without it, it begins with how things are. */
+export function streamCall(filter: ContextFilter | undefined, place?: string): Call {
   const query = new URLSearchParams();
   if (typeof filter === "string") query.set("context_id", filter);
   else if (filter !== undefined) query.set("prefix", filter.prefix);
@@ -149,7 +150,7 @@ function streamCall(filter: ContextFilter | undefined, place: string): Call {
   return { method: "GET", path, headers: { accept: "text/event-stream", "last-event-id": place } };
 }
 
-function problemError(data: string): ContextError {
+export function problemError(data: string): ContextError {
   const problem = problemIn(data) ?? { code: "INTERNAL", detail: data, details: {} };
   return errorOf(problem, NOTHING_SENT);
 }

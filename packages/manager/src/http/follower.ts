@@ -1,20 +1,17 @@
 /** The change log of a server, as cursors and listeners read it: each has an event stream of its own. */
 
-import { type Change, changeOf, type ContextFilter, currentOf } from "../changes.ts";
+import { type Change, changeOf, type ContextFilter } from "../changes.ts";
 import type { Eventually, Gap, Reader, Records } from "../cursor.ts";
 import type { Followed } from "../async/shared-store.ts";
-import type { Entry } from "../entry.ts";
 import { isContextError } from "../errors.ts";
 import { report } from "../report.ts";
 import type { Connection } from "./connection.ts";
 import { Feed } from "./feed.ts";
+import { presentOn } from "./present.ts";
 
-/** How things are. */
 export interface Source {
   /** The revision of the last commit. */
   head(): Promise<number>;
-  load(contextId: string): Promise<Entry | undefined>;
-  entries(prefix: string): AsyncIterable<Entry>;
 }
 
 interface Place {
@@ -53,19 +50,8 @@ export class HttpFollower implements Followed {
     while (this.#starting.size > 0) await Promise.all(this.#starting);
   }
 
-  async present(filter: ContextFilter | undefined): Promise<Records> {
-    const head = await this.#source.head();
-    const entries: Entry[] = [];
-    if (typeof filter === "string") {
-      const entry = await this.#source.load(filter);
-      if (entry !== undefined) entries.push(entry);
-    } else {
-      for await (const entry of this.#source.entries(filter?.prefix ?? "")) entries.push(entry);
-    }
-    // What is newer than the head comes as a change.
-    const known = entries.filter(({ revision }) => revision <= head);
-    known.sort((one, other) => one.revision - other.revision);
-    return { records: known.map(currentOf), through: head, hasMore: true };
+  present(filter: ContextFilter | undefined): Promise<Records> {
+    return presentOn(this.#connection, filter);
   }
 
   read(reader: Reader, limit: number): Eventually<Records | Gap> {

@@ -3,14 +3,13 @@
 import { checkStorable } from "../arguments.ts";
 import { Busy, type GrantCommand, type Holder } from "../async/shared-store.ts";
 import type { Act } from "../changes.ts";
-import { type Entry, hasLapsed } from "../entry.ts";
+import type { Entry } from "../entry.ts";
 import { ContextError, isContextError } from "../errors.ts";
 import type * as rules from "../rules.ts";
-import { pathOf } from "./connection.ts";
+import { entryFromBody, fieldsOf, listOf } from "./bodies.ts";
+import { type Call, pathOf } from "./connection.ts";
 import type { HttpStore } from "./store.ts";
 
-/** A server grants no lock for ever: this is the longest that it grants. */
-const LONGEST_TTL_MS = 7 * 24 * 3600 * 1000;
 /** When to ask again for a lock that is free, but that others have waited for before. */
 const SOON_MS = 50;
 
@@ -21,24 +20,32 @@ export class HttpLocks {
     this.#store = store;
   }
 
-  async lock({ contextId, agentId, ttlMs }: rules.LockCommand): Promise<void> {
-    // The owner's lock stays as it is unless a time to live is given, and the server would give it a new one.
-    const { lock } = ttlMs === undefined ? await this.#present(contextId) : { lock: null };
-    if (lock?.owner === agentId && !hasLapsed(lock, this.#store.time.leaseMs)) return;
+  async lock({ contextId, agentId, ttlMs, operationId }: rules.LockCommand): Promise<Entry> {
+    checkStorable(contextId);
+    const path = pathOf(contextId, "/lock");
+    const body = { ttl_ms: ttlMs === undefined ? null : sendable(ttlMs) };
     try {
-      await this.#take(contextId, agentId, ttlMs ?? Infinity);
+      return await this.#store.writeEntry({
+        method: "POST",
+        path,
+        agentId,
+        body,
+        contextIds: [contextId],
+        operationId,
+      });
     } catch (error) {
       if (!isContextError(error, "TIMEOUT")) throw error;
+      // Others have waited for it before, in the process of the server.
       const since = new Date(this.#store.clock.wallMs());
       throw new ContextError("LOCKED", { contextId, owner: "", since, expiresAt: since });
     }
   }
 
-  async unlock({ contextId, agentId }: rules.UnlockCommand): Promise<boolean> {
+  async unlock({ contextId, agentId, operationId }: rules.UnlockCommand): Promise<boolean> {
     const { lock } = await this.#present(contextId);
     if (lock === null || lock.owner !== agentId) return false;
     try {
-      await this.release([contextId], { agentId, token: lock.token });
+      await this.release([contextId], { agentId, token: lock.token }, { operationId });
       return true;
     } catch (error) {
       if (isContextError(error, "LEASE_LOST")) return false;
@@ -46,59 +53,48 @@ export class HttpLocks {
     }
   }
 
-  async breakLock(contextId: string, { agentId, note }: Act): Promise<boolean> {
+  async breakLock(contextId: string, { agentId, note, operationId }: Act & rules.Named): Promise<boolean> {
     const { lock } = await this.#present(contextId);
     if (lock === null) return false;
     const path = pathOf(contextId, "/lock", { force: "true", reason: note });
-    await this.#store.write({ method: "DELETE", path, agentId, contextIds: [contextId], isGuarded: false });
+    await this.#store.write({ method: "DELETE", path, agentId, contextIds: [contextId], operationId });
     return true;
   }
 
-  async grant({ contextIds, agentId, ttlMs }: GrantCommand): Promise<number | Busy> {
-    const [contextId = "", ...others] = contextIds;
-    if (others.length > 0) {
-      const received = `${contextIds.length} contexts over HTTP`;
-      const details = { feature: "acquire()", expected: "one context at a time", received };
-      throw this.#store.refusal(new ContextError("UNSUPPORTED", details));
-    }
-    checkStorable(contextId);
-    const wallMs = this.#store.clock.wallMs();
+  async grant({ contextIds, agentId, ttlMs, operationId }: GrantCommand): Promise<readonly Entry[] | Busy> {
+    for (const contextId of contextIds) checkStorable(contextId);
+    const body = { context_ids: contextIds, ttl_ms: sendable(ttlMs) };
     try {
-      const { lock, revision } = await this.#take(contextId, agentId, ttlMs);
-      if (lock !== null && lock.token === revision) return lock.token;
-      // It was this agent's already: a server renews it then, and a lease is not granted twice.
-      const since = new Date(lock?.sinceMs ?? wallMs);
-      const expiresAt = lock?.expiresAtMs == null ? null : new Date(lock.expiresAtMs);
-      return new Busy(contextId, { owner: agentId, since, expiresAt }, ttlMs);
+      return await this.#all({ method: "POST", path: "/v1/locks", agentId, body, contextIds, operationId });
     } catch (error) {
-      if (isContextError(error, "TIMEOUT")) return new Busy(contextId, null, SOON_MS);
+      if (isContextError(error, "TIMEOUT")) return new Busy(error.details.contextId, null, SOON_MS);
       if (!isContextError(error, "LOCKED")) throw error;
-      const { owner, since, expiresAt } = error.details;
-      return new Busy(contextId, { owner, since, expiresAt }, (expiresAt?.getTime() ?? Infinity) - wallMs);
+      const { contextId, owner, since, expiresAt } = error.details;
+      const lapsesInMs = (expiresAt?.getTime() ?? Infinity) - this.#store.clock.wallMs();
+      return new Busy(contextId, { owner, since, expiresAt }, lapsesInMs);
     }
   }
 
-  async renew(contextIds: readonly string[], { agentId, token }: Holder, ttlMs: number): Promise<void> {
-    for (const contextId of contextIds) {
-      const headers = { "lock-token": String(token) };
-      const path = pathOf(contextId, "/lock");
-      const body = { ttl_ms: Math.min(ttlMs, LONGEST_TTL_MS) };
-      await this.#store.write({ method: "PATCH", path, agentId, headers, body, contextIds, isGuarded: true });
-    }
+  renew(contextIds: readonly string[], { agentId, token }: Holder, ttlMs: number): Promise<readonly Entry[]> {
+    const headers = { "lock-token": String(token) };
+    const body = { context_ids: contextIds, ttl_ms: sendable(ttlMs) };
+    return this.#all({ method: "PATCH", path: "/v1/locks", agentId, headers, body, contextIds });
   }
 
-  async release(contextIds: readonly string[], { agentId, token }: Holder): Promise<void> {
-    for (const contextId of contextIds) {
-      const headers = { "lock-token": String(token) };
-      const path = pathOf(contextId, "/lock");
-      await this.#store.write({ method: "DELETE", path, agentId, headers, contextIds, isGuarded: true });
-    }
+  async release(
+    contextIds: readonly string[],
+    { agentId, token }: Holder,
+    { operationId }: rules.Named = {},
+  ): Promise<void> {
+    const headers = { "lock-token": String(token) };
+    const body = { context_ids: contextIds };
+    const path = "/v1/locks/release";
+    await this.#store.write({ method: "POST", path, agentId, headers, body, contextIds, operationId });
   }
 
-  #take(contextId: string, agentId: string, ttlMs: number): Promise<Entry> {
-    const body = { ttl_ms: Math.min(ttlMs, LONGEST_TTL_MS) };
-    const path = pathOf(contextId, "/lock");
-    return this.#store.writeEntry({ method: "POST", path, agentId, body, contextIds: [contextId], isGuarded: true });
+  async #all(call: Call): Promise<readonly Entry[]> {
+    const fields = fieldsOf(JSON.parse(await this.#store.write(call)), "a grant");
+    return listOf(fields, "contexts").map(entryFromBody);
   }
 
   async #present(contextId: string): Promise<Entry> {
@@ -106,4 +102,9 @@ export class HttpLocks {
     if (entry !== undefined) return entry;
     throw this.#store.refusal(new ContextError("NOT_FOUND", { contextId }));
   }
+}
+
+/** JSON has no infinity: `null` is for ever. */
+function sendable(ttlMs: number): number | null {
+  return ttlMs === Infinity ? null : ttlMs;
 }

@@ -16,18 +16,17 @@ import { Turnstile } from "../async/turnstile.ts";
 import type { Act } from "../changes.ts";
 import type { Clock } from "../clock.ts";
 import { Counters } from "../counters.ts";
-import type { EnginePage, EngineSupports, Loaded } from "../engine.ts";
+import type { EngineChanges, EnginePage, EngineSupports, Loaded } from "../engine.ts";
 import type { Author, Entry, Time } from "../entry.ts";
 import { ContextError, isContextError } from "../errors.ts";
 import type { Plan } from "../plan.ts";
 import type * as rules from "../rules.ts";
 import type * as staging from "../staging.ts";
-import { entryFromBody, fieldsOf, listOf } from "./bodies.ts";
+import { entryFromBody, fieldsOf, listOf, numberOf } from "./bodies.ts";
 import { type Call, type Connection, pathOf } from "./connection.ts";
 import { HttpFollower } from "./follower.ts";
 import { HttpLocks } from "./locks.ts";
 import { stepsOf } from "./steps.ts";
-import { censusOf } from "./census.ts";
 import { HttpWrites } from "./writes.ts";
 
 const SUPPORTS: Readonly<EngineSupports> = Object.freeze({ durable: true, shared: true });
@@ -69,17 +68,22 @@ export class HttpStore implements SharedStore {
     return error;
   }
 
-  /** Sends a write, and counts what it is refused with. */
-  async write(call: Call): Promise<string> {
+  /** Sends a write; every listener that was there before hears of it. */
+  async send(call: Call): Promise<string> {
     await this.follower.begun();
+    return (await this.#connection.send(call)).text;
+  }
+
+  /** The same, and counts what it is refused with. */
+  async write(call: Call): Promise<string> {
     try {
-      return (await this.#connection.send(call)).text;
+      return await this.send(call);
     } catch (error) {
       throw isContextError(error) ? this.refusal(error) : error;
     }
   }
 
-  /** The same, where the answer is a context. */
+  /** And the answer is a context. */
   async writeEntry(call: Call): Promise<Entry> {
     return entryFromBody(JSON.parse(await this.write(call)));
   }
@@ -159,12 +163,13 @@ export class HttpStore implements SharedStore {
     return this.#writes.remove(command);
   }
 
-  clear(): Promise<void> {
-    const details = { feature: "clear()", expected: "a storage that is opened here", received: "a server" };
-    return Promise.reject(this.refusal(new ContextError("UNSUPPORTED", details)));
+  async clear({ operationId }: rules.Named = {}): Promise<void> {
+    const headers = { "if-match": "*" };
+    await this.write({ method: "DELETE", path: "/v1/contexts", headers, operationId });
+    this.counters.writes += 1;
   }
 
-  lock(command: rules.LockCommand): Promise<void> {
+  lock(command: rules.LockCommand): Promise<Entry> {
     return this.#locks.lock(command);
   }
 
@@ -172,20 +177,20 @@ export class HttpStore implements SharedStore {
     return this.#locks.unlock(command);
   }
 
-  breakLock(contextId: string, act: Act): Promise<boolean> {
+  breakLock(contextId: string, act: Act & rules.Named): Promise<boolean> {
     return this.#locks.breakLock(contextId, act);
   }
 
-  grant(command: GrantCommand): Promise<number | Busy> {
+  grant(command: GrantCommand): Promise<readonly Entry[] | Busy> {
     return this.#locks.grant(command);
   }
 
-  renew(contextIds: readonly string[], holder: Holder, ttlMs: number): Promise<void> {
+  renew(contextIds: readonly string[], holder: Holder, ttlMs: number): Promise<readonly Entry[]> {
     return this.#locks.renew(contextIds, holder, ttlMs);
   }
 
-  release(contextIds: readonly string[], holder: Holder): Promise<void> {
-    return this.#locks.release(contextIds, holder);
+  release(contextIds: readonly string[], holder: Holder, named?: rules.Named): Promise<void> {
+    return this.#locks.release(contextIds, holder, named);
   }
 
   /** How many contexts there may be, the server knows. */
@@ -195,14 +200,14 @@ export class HttpStore implements SharedStore {
     return { admission: this.admission, maxContexts: Infinity, contexts, kept, time: () => time };
   }
 
-  async commitPlan(plan: Plan, planned: readonly Planned[]): Promise<boolean> {
+  async commitPlan(plan: Plan, planned: readonly Planned[], { operationId }: rules.Named = {}): Promise<boolean> {
     // What has not changed between two readings of all of it, was so at one moment.
     if (planned.length === 0) return plan.steps.length < 2 || isCurrent(this, plan);
     const contextIds = plan.steps.map(({ contextId }) => contextId);
     await this.follower.begun();
     try {
       const body = { steps: stepsOf(plan, planned) };
-      await this.#connection.send({ ...POST_STEPS, agentId: actorOf(planned), body, contextIds, isGuarded: true });
+      await this.#connection.send({ ...POST_STEPS, agentId: actorOf(planned), body, contextIds, operationId });
     } catch (error) {
       if (!isContextError(error)) throw error;
       // A refusal of what is so no longer says nothing: the function runs again and decides anew.
@@ -219,8 +224,15 @@ export class HttpStore implements SharedStore {
     return Promise.resolve();
   }
 
+  /** What another server is asked to do, that one finds again: by the same key. */
+  operations(after: number): Promise<EngineChanges> {
+    return Promise.resolve({ changes: [], head: after, oldest: after + 1 });
+  }
+
   async #census(): Promise<{ head: number; contexts: number }> {
-    return censusOf((await this.#connection.send({ method: "GET", path: "/metrics" })).text);
+    const { text } = await this.#connection.send({ method: "GET", path: "/v1/contexts?limit=1&count=true" });
+    const fields = fieldsOf(JSON.parse(text), "a page");
+    return { head: numberOf(fields, "revision"), contexts: numberOf(fields, "count") };
   }
 }
 

@@ -28,7 +28,7 @@ export class HttpWrites {
   }
 
   async create(command: rules.CreateCommand): Promise<Entry> {
-    const { contextId, author, note } = command;
+    const { contextId, author, note, operationId } = command;
     checkStorable(contextId);
     const data = this.#store.admission.copy(command.data);
     if (data === undefined) {
@@ -37,11 +37,11 @@ export class HttpWrites {
     const query = note === null ? "" : `?${new URLSearchParams({ note }).toString()}`;
     const path = `/v1/contexts${query}`;
     const body = { context_id: contextId, data };
-    return this.#written({ method: "POST", path, body, ...by(author), contextIds: [contextId], isGuarded: true });
+    return this.#written({ method: "POST", path, body, ...by(author), contextIds: [contextId], operationId });
   }
 
   async update(command: rules.UpdateCommand): Promise<Entry> {
-    const { contextId, author, expected, note } = command;
+    const { contextId, author, expected, note, operationId } = command;
     checkStorable(contextId);
     const data = this.#store.admission.copy(command.data);
     if (data === undefined) {
@@ -49,12 +49,20 @@ export class HttpWrites {
     }
     const headers = await this.#conditions(contextId, author, expected);
     const path = pathOf(contextId, "", { note });
-    const call: Call = { method: "PUT", path, headers, body: data, ...by(author), contextIds: [contextId] };
-    return told(expected, this.#written({ ...call, isGuarded: true }));
+    const call: Call = {
+      method: "PUT",
+      path,
+      headers,
+      body: data,
+      ...by(author),
+      contextIds: [contextId],
+      operationId,
+    };
+    return told(expected, this.#written(call));
   }
 
   async edit(command: rules.EditCommand): Promise<Entry> {
-    const { contextId, author, edit, expected, read, note } = command;
+    const { contextId, author, edit, expected, read, note, operationId } = command;
     checkStorable(contextId);
     if (edit.kind === "data") {
       const data = this.#store.admission.copy(edit.data) ?? edit.data;
@@ -73,9 +81,10 @@ export class HttpWrites {
       body: patchBody(edit),
       ...by(author),
       contextIds: [contextId],
+      operationId,
     };
     try {
-      const next = await told(expected, this.#written({ ...call, isGuarded: false }));
+      const next = await told(expected, this.#written(call));
       if (expected !== undefined && Number(next.version) > Number(expected.version) + 1)
         this.#store.counters.merges += 1;
       return next;
@@ -87,26 +96,41 @@ export class HttpWrites {
     return this.#editHere(command);
   }
 
-  async restore({ contextId, version, author, note }: rules.RestoreCommand): Promise<Entry> {
-    checkStorable(contextId);
-    const headers = await this.#conditions(contextId, author, undefined);
-    const path = pathOf(contextId, "/restore", { note });
-    return this.#written({ method: "POST", path, headers, body: { version }, ...by(author), contextIds: [contextId] });
-  }
-
-  async remove({ contextId, author, expected, note }: rules.RemoveCommand): Promise<boolean> {
+  async restore({ contextId, version, author, expected, note, operationId }: rules.RestoreCommand): Promise<Entry> {
     checkStorable(contextId);
     const headers = await this.#conditions(contextId, author, expected);
-    const path = pathOf(contextId, "", { note });
-    const call: Call = { method: "DELETE", path, headers, ...by(author), contextIds: [contextId] };
+    const path = pathOf(contextId, "/restore", { note });
+    const call: Call = { method: "POST", path, headers, body: { version }, ...by(author), contextIds: [contextId] };
+    return this.#written({ ...call, operationId });
+  }
+
+  async remove(command: rules.RemoveCommand): Promise<boolean> {
+    const { contextId, author, expected } = command;
+    checkStorable(contextId);
+    const headers = await this.#conditions(contextId, author, expected);
     try {
-      await told(expected, this.#store.write({ ...call, isGuarded: expected !== undefined }));
+      await told(expected, this.#remove(command, headers));
     } catch (error) {
       if (isContextError(error, "NOT_FOUND")) return false;
       throw error;
     }
     this.#store.counters.writes += 1;
     return true;
+  }
+
+  /** Nobody respects no lock, but to pass one over needs a right of its own: that is asked for only where there is one. */
+  async #remove(
+    { contextId, author, note, operationId }: rules.RemoveCommand,
+    headers: Call["headers"] & object,
+  ): Promise<void> {
+    const call = { method: "DELETE", headers, ...by(author), contextIds: [contextId], operationId } as const;
+    try {
+      await this.#store.send({ ...call, path: pathOf(contextId, "", { note }) });
+      return;
+    } catch (error) {
+      if (author !== undefined || !isContextError(error, "LOCKED")) throw this.#refusal(error);
+    }
+    await this.#store.write({ ...call, path: pathOf(contextId, "", { note, force: "true" }) });
   }
 
   async #written(call: Call): Promise<Entry> {
@@ -146,7 +170,7 @@ export class HttpWrites {
       const path = pathOf(contextId, "", { note });
       const call: Call = { method: "PUT", path, headers, body: next.data, ...by(author), contextIds: [contextId] };
       try {
-        const written = await this.#written({ ...call, isGuarded: true });
+        const written = await this.#written(call);
         this.#store.counters.merges += plan.merges;
         return written;
       } catch (error) {
@@ -173,8 +197,12 @@ export class HttpWrites {
     try {
       return { plan, outcome: accepted(rule(plan, world)) };
     } catch (error) {
-      throw isContextError(error) ? this.#store.refusal(error) : error;
+      throw this.#refusal(error);
     }
+  }
+
+  #refusal(error: unknown): unknown {
+    return isContextError(error) ? this.#store.refusal(error) : error;
   }
 }
 

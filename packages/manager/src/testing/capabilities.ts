@@ -1,13 +1,12 @@
 /** What an engine says it supports, it does; what it says it does not, it does not. */
 
-import type { Engine } from "../engine.ts";
 import { equal, holds } from "./assert.ts";
 import { commitOne, content, creates, entryOf, loadOne, logSince, nextOf, replaces } from "./entries.ts";
-import type { Claim } from "./harness.ts";
+import { pause } from "./ground.ts";
+import type { Claim } from "./case.ts";
+import type { EngineGround } from "./harness.ts";
 
-const PATIENCE_MS = 10_000;
-
-export const capabilities: readonly Claim[] = [
+export const capabilities: readonly Claim<EngineGround>[] = [
   {
     name: "is stated once and for all",
     async check(ground) {
@@ -117,44 +116,4 @@ export const capabilities: readonly Claim[] = [
       equal(content(await loadOne(again, "a")), content(entry), "the entry after the crash");
     },
   },
-  {
-    name: "after a cut connection the engine goes on, and the log says what has happened",
-    needs: "disconnect",
-    async check(ground) {
-      const engine = await ground.open();
-      await commitOne(engine, creates(entryOf("a")));
-      const manager = await ground.manager(engine);
-      const attempts = Array.from({ length: 20 }, async (_, index) => {
-        if (index === 10) await ground.harness.disconnect?.(engine);
-        return manager.create(`id-${index}`, { index });
-      });
-      const settled = await Promise.allSettled(attempts);
-      await untilAnswered(engine);
-      const created = (await logSince(engine)).filter(({ kind }) => kind === "created").map((one) => one.contextId);
-      equal(new Set(created).size, created.length, "no context was created twice: number of ids");
-      for (const [index, { status }] of settled.entries()) {
-        const isThere = created.includes(`id-${index}`);
-        holds(status === "rejected" || isThere, `id-${index} was acknowledged and is in the log`);
-      }
-    },
-  },
 ];
-
-async function untilAnswered(engine: Engine): Promise<void> {
-  const deadlineMs = performance.now() + PATIENCE_MS;
-  for (;;) {
-    try {
-      await engine.load([]);
-      return;
-    } catch (error) {
-      if (performance.now() > deadlineMs) throw error;
-    }
-    await pause(50);
-  }
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, ms);
-  });
-}

@@ -17,9 +17,10 @@ import {
   replaces,
   transactionOf,
 } from "./entries.ts";
-import type { Claim } from "./harness.ts";
+import type { Claim } from "./case.ts";
+import type { EngineGround } from "./harness.ts";
 
-export const committing: readonly Claim[] = [
+export const committing: readonly Claim<EngineGround>[] = [
   {
     name: "a new store is empty",
     async check(ground) {

@@ -4,7 +4,8 @@ import type { Engine } from "../engine.ts";
 import type { Entry } from "../entry.ts";
 import { equal } from "./assert.ts";
 import { clearing, commitAll, commitOne, content, creates, deletes, entryOf, nextOf, replaces } from "./entries.ts";
-import type { Claim } from "./harness.ts";
+import type { Claim } from "./case.ts";
+import type { EngineGround } from "./harness.ts";
 
 /** A context with so many versions; all of them, as they were stored. */
 async function write(engine: Engine, id: string, versions: number): Promise<Entry[]> {
@@ -22,7 +23,7 @@ async function versionsOf(engine: Engine, id: string): Promise<string[]> {
   return (await engine.history(id)).map(({ version }) => version);
 }
 
-export const history: readonly Claim[] = [
+export const history: readonly Claim<EngineGround>[] = [
   {
     name: "has the versions before the present one, the oldest first, as they were",
     async check(ground) {

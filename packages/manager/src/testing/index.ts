@@ -1,29 +1,33 @@
 /**
- * The conformance kit: whether an engine does what a manager needs of it. It needs no test runner.
+ * The conformance kit: whether an engine does what a manager needs of it, and a manager what the synchronous one does. It
+ * needs no test runner.
  *
  * @packageDocumentation
  */
 
 import { capabilities } from "./capabilities.ts";
+import { type Groups, type KitSuite, suiteOf } from "./case.ts";
+import { closing } from "./closing.ts";
 import { committing } from "./committing.ts";
-import { caseOf, type Claim, type EngineCase, type EngineHarness } from "./harness.ts";
+import { contract } from "./contract.ts";
+import { cutting } from "./cutting.ts";
+import type { Ground } from "./ground.ts";
+import { engineGround, type EngineGround, type EngineHarness } from "./harness.ts";
 import { history } from "./history.ts";
 import { leases } from "./leases.ts";
 import { log } from "./log.ts";
+import { managerCapabilities } from "./manager-capabilities.ts";
+import { managerGround, type ManagerGround, type ManagerHarness } from "./managers.ts";
 import { model } from "./model.ts";
 import { pages } from "./pages.ts";
 import { placeholders } from "./placeholders.ts";
-import { races } from "./races.ts";
+import { engineRaces, races } from "./races.ts";
 import { storing } from "./storing.ts";
 import { watching } from "./watching.ts";
 
-export type { EngineCase, EngineHarness } from "./harness.ts";
-
-/** The cases for one engine, in the order in which they are best read. */
-export interface EngineSuite {
-  readonly name: string;
-  readonly cases: readonly EngineCase[];
-}
+export type { KitCase, KitSuite } from "./case.ts";
+export type { EngineHarness } from "./harness.ts";
+export type { ManagerHarness } from "./managers.ts";
 
 /** What test runners call the functions that group and declare tests. */
 export interface TestRunner {
@@ -31,22 +35,30 @@ export interface TestRunner {
   readonly it: (name: string, run: () => Promise<void>) => unknown;
 }
 
-const GROUPS: readonly (readonly [string, readonly Claim[]])[] = [
-  ["load and commit", committing],
+/** What a manager must do, however it comes by its contexts. */
+const OF_MANAGERS: Groups<Ground> = [
+  ["a manager over it", [...contract, ...model]],
+  ["several clients", races],
+  ["watching", watching],
+  ["leases", leases],
+  ["closing", closing],
+  ["cut connections", cutting],
+];
+
+const OF_ENGINES: Groups<EngineGround> = [
+  ["load and commit", [...committing, ...engineRaces]],
   ["placeholders", placeholders],
   ["what is stored", storing],
   ["the change log", log],
   ["history", history],
   ["list", pages],
   ["what it supports", capabilities],
-  ["a manager over it", model],
-  ["several clients", races],
-  ["watching", watching],
-  ["leases", leases],
+  ...OF_MANAGERS,
 ];
 
 /**
- * The cases that an engine must pass. Those that need a hook which the harness has not got are left out.
+ * The cases that an engine must pass: its own, and those of a manager over it. Those that need a hook which the harness
+ * has not got are left out.
  *
  * @example
  * ```ts
@@ -57,13 +69,25 @@ const GROUPS: readonly (readonly [string, readonly Claim[]])[] = [
  * }
  * ```
  */
-export function engineSuite(harness: EngineHarness): EngineSuite {
-  const cases = GROUPS.flatMap(([group, claims]) =>
-    claims
-      .filter(({ needs }) => needs === undefined || harness[needs] !== undefined)
-      .map((claim) => caseOf(harness, group, claim)),
-  );
-  return { name: harness.name, cases };
+export function engineSuite(harness: EngineHarness): KitSuite {
+  return suiteOf(harness, OF_ENGINES, (random) => engineGround(harness, random));
+}
+
+/**
+ * The cases that a manager must pass which is not one over an engine, as a client of a server is: every method and
+ * refusal against the synchronous manager, clients that race, watch and hold leases, and what closed means.
+ *
+ * @example
+ * ```ts
+ * const suite = managerSuite({
+ *   name: "mine",
+ *   open: (store, options) => openManager(urlOfServerFor(store, options)),
+ * });
+ * ```
+ */
+export function managerSuite(harness: ManagerHarness): KitSuite {
+  const groups: Groups<ManagerGround> = [["what it supports", managerCapabilities], ...OF_MANAGERS];
+  return suiteOf(harness, groups, (random) => managerGround(harness, random));
 }
 
 /**
@@ -76,12 +100,11 @@ export function engineSuite(harness: EngineHarness): EngineSuite {
  * runWith(engineSuite(harness), { describe, it });
  * ```
  */
-export function runWith({ name, cases }: EngineSuite, { describe, it }: TestRunner): void {
+export function runWith({ name, cases }: KitSuite, { describe, it }: TestRunner): void {
   describe(name, () => {
-    for (const [group] of GROUPS) {
-      const own = cases.filter((one) => one.group === group);
+    for (const group of new Set(cases.map((one) => one.group))) {
       describe(group, () => {
-        for (const one of own) it(one.name, () => one.run());
+        for (const one of cases.filter((other) => other.group === group)) it(one.name, () => one.run());
       });
     }
   });

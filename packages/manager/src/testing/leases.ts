@@ -1,16 +1,14 @@
 /** Leases between clients: one holder at a time, and who has lost it cannot write. */
 
 import type { AsyncLease } from "../async/lease.ts";
-import type { AsyncSharedContextManager } from "../async/manager.ts";
 import { equal, holds, outcomeOf, refused } from "./assert.ts";
-import type { Claim } from "./harness.ts";
-
-type Pair = [AsyncSharedContextManager, AsyncSharedContextManager];
+import type { Claim } from "./case.ts";
+import { type Ground, oneOf, pairOf, pause } from "./ground.ts";
 
 /** A lease that nothing renews: as if the process of its holder hung. */
 const HUNG = { ttlMs: 60, maxHoldMs: 0 };
 
-export const leases: readonly Claim[] = [
+export const leases: readonly Claim<Ground>[] = [
   {
     name: "one holder at a time, and tokens rise",
     async check(ground) {
@@ -47,7 +45,7 @@ export const leases: readonly Claim[] = [
   {
     name: "a lease that is released is handed over to who waits in another client",
     async check(ground) {
-      const [one, other] = (await ground.managers(2)).managers as Pair;
+      const [one, other] = await pairOf(ground);
       await one.create("a", {});
       const lease = await one.agent("ann").acquire("a");
       const waiting = other.agent("bob").acquire("a");
@@ -62,7 +60,7 @@ export const leases: readonly Claim[] = [
   {
     name: "in one client leases are granted first in, first out",
     async check(ground) {
-      const [manager] = (await ground.managers(1)).managers as Pair;
+      const manager = await oneOf(ground);
       await manager.create("a", {});
       const lease = await manager.agent("first").acquire("a");
       const order: string[] = [];
@@ -80,7 +78,7 @@ export const leases: readonly Claim[] = [
   {
     name: "once another has taken over, every write by the old token is LEASE_LOST, for good",
     async check(ground) {
-      const [one, other] = (await ground.managers(2)).managers as Pair;
+      const [one, other] = await pairOf(ground);
       const context = await one.create("a", { by: "nobody" });
       const lease = await one.agent("ann").acquire("a", HUNG);
       const taken = await other.agent("bob").acquire("a");
@@ -96,12 +94,10 @@ export const leases: readonly Claim[] = [
   {
     name: "a lease that has lapsed is good until somebody takes it over",
     async check(ground) {
-      const [one, other] = (await ground.managers(2)).managers as Pair;
+      const [one, other] = await pairOf(ground);
       const context = await one.create("a", { step: 1 });
       const lease = await one.agent("ann").acquire("a", { ttlMs: 1, maxHoldMs: 0 });
-      await new Promise((resolve) => {
-        setTimeout(resolve, 10);
-      });
+      await pause(10);
       equal((await lease.update("a", { step: 2 }, context)).version, "2", "an update past the time to live");
       holds(await other.agent("bob").lock("a"), "another may take the lock");
       await refused("LEASE_LOST", lease.patch("a", { step: 3 }), "a patch after that");
@@ -110,7 +106,7 @@ export const leases: readonly Claim[] = [
   {
     name: "several contexts are acquired together or not at all",
     async check(ground) {
-      const [one, other] = (await ground.managers(2)).managers as Pair;
+      const [one, other] = await pairOf(ground);
       for (const id of ["a", "b"]) await one.create(id, {});
       const lease = await one.agent("ann").acquire("b");
       const attempt = other.agent("bob").acquire(["a", "b"], { timeoutMs: 0 });
@@ -127,7 +123,7 @@ export const leases: readonly Claim[] = [
   {
     name: "a lock that is broken by another client is lost, and the signal says so",
     async check(ground) {
-      const [one, other] = (await ground.managers(2)).managers as Pair;
+      const [one, other] = await pairOf(ground);
       await one.create("a", {});
       const lease = await one.agent("ann").acquire("a");
       const { signal } = lease;

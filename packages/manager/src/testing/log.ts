@@ -15,7 +15,8 @@ import {
   replaces,
   transactionOf,
 } from "./entries.ts";
-import type { Claim } from "./harness.ts";
+import type { Claim } from "./case.ts";
+import type { EngineGround } from "./harness.ts";
 
 function brief({ kind, contextId }: LoggedChange): string {
   return `${kind} ${contextId ?? "*"}`;
@@ -25,7 +26,7 @@ function isRising(changes: readonly EngineChange[]): boolean {
   return changes.every(({ revision }, index) => index === 0 || revision >= (changes[index - 1]?.revision ?? 0));
 }
 
-export const log: readonly Claim[] = [
+export const log: readonly Claim<EngineGround>[] = [
   {
     name: "tells every change, in the order of the revisions, and those of a transaction in its order",
     async check(ground) {

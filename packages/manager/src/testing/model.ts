@@ -5,7 +5,8 @@ import type { Change } from "../changes.ts";
 import { SharedContextManager } from "../manager.ts";
 import { openManager } from "../open.ts";
 import { equal } from "./assert.ts";
-import type { Claim, Ground } from "./harness.ts";
+import type { Claim } from "./case.ts";
+import { type Ground, oneOf } from "./ground.ts";
 import { briefChange, briefOf, type Command, commandFrom, play, type Player, playerOf, stateOf } from "./player.ts";
 
 const COMMANDS = 150;
@@ -49,11 +50,11 @@ async function told(player: Player): Promise<string[]> {
   return lines;
 }
 
-export const model: readonly Claim[] = [
+export const model: readonly Claim<Ground>[] = [
   {
     name: "does what the synchronous manager does, whatever the commands",
     async check(ground) {
-      const manager = await ground.manager(await ground.open(LIMITS));
+      const manager = await oneOf(ground, LIMITS);
       const sync = new SharedContextManager(LIMITS) as unknown as AsyncSharedContextManager;
       try {
         await compare(ground, await playerOf(manager), await playerOf(sync, true));
@@ -65,7 +66,7 @@ export const model: readonly Claim[] = [
   {
     name: "does what a manager over memory: does, whatever the commands",
     async check(ground) {
-      const manager = await ground.manager(await ground.open(LIMITS));
+      const manager = await oneOf(ground, LIMITS);
       await using reference = await openManager("memory:", LIMITS);
       await compare(ground, await playerOf(manager), await playerOf(reference));
     },

@@ -3,7 +3,8 @@
 import type { Engine } from "../engine.ts";
 import { equal, holds } from "./assert.ts";
 import { commitOne, creates, deletes, entryOf, listed, loadOne, logSince, nextOf, replaces } from "./entries.ts";
-import type { Claim } from "./harness.ts";
+import type { Claim } from "./case.ts";
+import type { EngineGround } from "./harness.ts";
 
 async function create(engine: Engine, ...ids: string[]): Promise<void> {
   for (const id of ids) await commitOne(engine, creates(entryOf(id)));
@@ -23,7 +24,7 @@ async function idsOf(engine: Engine, prefix = "", limit = 100): Promise<string[]
   return (await listed(engine, prefix, limit)).map(({ contextId }) => contextId);
 }
 
-export const pages: readonly Claim[] = [
+export const pages: readonly Claim<EngineGround>[] = [
   {
     name: "come in the order of creation, whatever the ids and the updates",
     async check(ground) {

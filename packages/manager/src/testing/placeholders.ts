@@ -15,7 +15,8 @@ import {
   replaces,
   transactionOf,
 } from "./entries.ts";
-import type { Claim } from "./harness.ts";
+import type { Claim } from "./case.ts";
+import type { EngineGround } from "./harness.ts";
 
 const lock = { owner: "ann", token: placeholder(0), sinceMs: 1, expiresAtMs: 2, deadlineMs: 3 };
 
@@ -31,7 +32,7 @@ function chain(id: string, length: number, from = 0): { transactions: Transactio
   return { transactions, last };
 }
 
-export const placeholders: readonly Claim[] = [
+export const placeholders: readonly Claim<EngineGround>[] = [
   {
     name: "stand for the revision of the commit, in revision, incarnation and token",
     async check(ground) {

@@ -2,12 +2,15 @@
 
 import { equal, holds, outcomeOf, show } from "./assert.ts";
 import { commitOne, creates, entryOf, kindsOf, loadOne, nextOf, replaces, transactionOf } from "./entries.ts";
-import type { Claim } from "./harness.ts";
+import type { Claim } from "./case.ts";
+import { type Ground, pairOf } from "./ground.ts";
+import type { EngineGround } from "./harness.ts";
 
 const CLIENTS = 3;
 const ROUNDS = 12;
 
-export const races: readonly Claim[] = [
+/** Of engines alone. */
+export const engineRaces: readonly Claim<EngineGround>[] = [
   {
     name: "of those who expect the same revision, one writes",
     async check(ground) {
@@ -31,6 +34,9 @@ export const races: readonly Claim[] = [
       equal((await engine.history("a")).length, ROUNDS, "the number of old versions");
     },
   },
+];
+
+export const races: readonly Claim<Ground>[] = [
   {
     name: "of those who create the same context, one does",
     async check(ground) {
@@ -132,14 +138,13 @@ export const races: readonly Claim[] = [
   {
     name: "a context that is deleted and created again is told from the one that was read",
     async check(ground) {
-      const { managers } = await ground.managers(2);
-      const [one, other] = managers;
-      const read = await one?.create("a", { step: 1 });
-      await other?.delete("a");
-      await other?.create("a", { step: 1 });
-      const attempt = one?.update("a", { step: 2 }, read ?? "1") ?? Promise.reject(new Error("no manager"));
+      const [one, other] = await pairOf(ground);
+      const read = await one.create("a", { step: 1 });
+      await other.delete("a");
+      await other.create("a", { step: 1 });
+      const attempt = one.update("a", { step: 2 }, read);
       equal(await outcomeOf(attempt, () => "written"), "CONFLICT", "an update on the strength of the first one");
-      equal((await one?.get("a"))?.data, { step: 1 }, "the context");
+      equal((await one.get("a"))?.data, { step: 1 }, "the context");
     },
   },
 ];

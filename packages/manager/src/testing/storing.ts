@@ -14,7 +14,8 @@ import {
   logSince,
   transactionOf,
 } from "./entries.ts";
-import type { Claim } from "./harness.ts";
+import type { Claim } from "./case.ts";
+import type { EngineGround } from "./harness.ts";
 
 /** What storages take for something else: quotes, patterns, case, the longest ids, and characters beyond 16 bits. */
 const IDS: readonly string[] = [
@@ -67,7 +68,7 @@ const DATA = {
 
 const CHAINS: Chains = new Map([["/count", { since: "1", from: 0, to: 3, tokens: ["count"] }]]);
 
-export const storing: readonly Claim[] = [
+export const storing: readonly Claim<EngineGround>[] = [
   {
     name: "ids are any well-formed text of 1 to 512 bytes, and no two are the same",
     async check(ground) {

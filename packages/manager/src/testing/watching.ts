@@ -2,24 +2,19 @@
 
 import type { AsyncSharedContextManager } from "../async/manager.ts";
 import type { Change, ContextFilter } from "../changes.ts";
-import type { EngineChange } from "../engine.ts";
-import { equal, holds, refused } from "./assert.ts";
-import { logSince } from "./entries.ts";
-import type { Claim, Ground } from "./harness.ts";
+import { equal, holds, outcomeOf, refused } from "./assert.ts";
+import type { Claim } from "./case.ts";
+import { type Ground, pairOf, pause, type Told } from "./ground.ts";
 
 const END = "z-end";
 const FILTERS: readonly (ContextFilter | undefined)[] = [undefined, "a1", { prefix: "a" }, { prefix: "b1" }, "none"];
 const IDS = ["a1", "a2", "b1", "b12"];
 
 const PATIENCE_MS = 10_000;
+/** A log that is told to keep next to nothing may keep more, but not so much. */
+const MOST_KEPT = 4_000;
 
-function pause(): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, 2);
-  });
-}
-
-function brief({ revision, kind, contextId }: Pick<Change, "revision" | "kind" | "contextId">): string {
+function brief({ revision, kind, contextId }: Told): string {
   return `${revision} ${kind} ${contextId ?? "*"}`;
 }
 
@@ -29,7 +24,7 @@ function passes(filter: ContextFilter | undefined, contextId: string | null): bo
 }
 
 /** What a filter lets pass of the log, in short. */
-function sliceOf(log: readonly EngineChange[], filter: ContextFilter | undefined): string[] {
+function sliceOf(log: readonly Told[], filter: ContextFilter | undefined): string[] {
   return log.filter(({ contextId }) => passes(filter, contextId)).map(brief);
 }
 
@@ -77,12 +72,20 @@ function follow(manager: AsyncSharedContextManager, filter: ContextFilter | unde
     filter,
     async endAt(revision) {
       const deadlineMs = performance.now() + PATIENCE_MS;
-      while ((changes.at(-1)?.revision ?? 0) < revision && performance.now() < deadlineMs) await pause();
+      while ((changes.at(-1)?.revision ?? 0) < revision && performance.now() < deadlineMs) await pause(2);
       controller.abort(reason);
       await reading;
       return changes;
     },
   };
+}
+
+/** Whether the log is kept no longer from this revision on. */
+async function isTrimmed(manager: AsyncSharedContextManager, after: number): Promise<boolean> {
+  const stream = manager.watch("a", { after });
+  const outcome = await outcomeOf(stream.next(), () => "told");
+  await stream.return?.();
+  return outcome === "COMPACTED";
 }
 
 /** A change that passes every filter, so that every stream hears of the end. @returns its revision. */
@@ -92,17 +95,17 @@ async function finish(manager: AsyncSharedContextManager): Promise<number> {
   return (await manager.stats()).revision;
 }
 
-export const watching: readonly Claim[] = [
+export const watching: readonly Claim<Ground>[] = [
   {
     name: "every stream from a revision on is the slice of the log",
     async check(ground) {
-      const { engine, managers } = await ground.managers(2);
-      const start = (await engine.load([])).head;
+      const { managers, log: logOf } = await ground.managers(2);
+      const start = (await (managers[0] as AsyncSharedContextManager).stats()).revision;
       const streams = managers.flatMap((manager) => FILTERS.map((filter) => follow(manager, filter, start)));
       await Promise.all(managers.map((manager) => write(manager, ground, 40)));
       streams.push(...managers.map((manager) => follow(manager, undefined, start)));
       const last = await finish(managers[0] as AsyncSharedContextManager);
-      const log = await logSince(engine, start);
+      const log = await logOf(start, last);
       for (const { filter, endAt } of streams) {
         equal(
           (await endAt(last)).map(brief),
@@ -115,14 +118,14 @@ export const watching: readonly Claim[] = [
   {
     name: "a stream from now on is how things are and then the rest of the log",
     async check(ground) {
-      const { engine, managers } = await ground.managers(2);
+      const { managers, log: logOf } = await ground.managers(2);
       const [one, other] = managers as [AsyncSharedContextManager, AsyncSharedContextManager];
       await write(one, ground, 15);
       const writing = write(other, ground, 30);
       const streams = FILTERS.map((filter) => follow(one, filter));
       await writing;
       const last = await finish(other);
-      const log = await logSince(engine);
+      const log = await logOf(0, last);
       for (const { filter, endAt } of streams) {
         const changes = await endAt(last);
         const first = changes.findIndex(({ kind }) => kind !== "current");
@@ -138,8 +141,7 @@ export const watching: readonly Claim[] = [
   {
     name: "the changes of one transaction come together",
     async check(ground) {
-      const { managers } = await ground.managers(2);
-      const [one, other] = managers as [AsyncSharedContextManager, AsyncSharedContextManager];
+      const [one, other] = await pairOf(ground);
       const heard: number[] = [];
       let hasEnded: (() => void) | undefined;
       const end = new Promise<void>((resolve) => {
@@ -164,17 +166,16 @@ export const watching: readonly Claim[] = [
   {
     name: "who has fallen behind what is kept is told COMPACTED; who coalesces gets how things are",
     async check(ground) {
-      const { engine, managers } = await ground.managers(2, { changeLogLimit: 4 });
-      const [one, other] = managers as [AsyncSharedContextManager, AsyncSharedContextManager];
+      const [one, other] = await pairOf(ground, { changeLogLimit: 4 });
       const { revision: start = 0 } = await one.create("a", { step: 0 });
       const coalescing = one.watch("a", { coalesce: true });
       equal((await coalescing.next()).value?.kind, "current", "what a stream begins with");
       const agent = other.agent("writer");
       await agent.patch("a", { step: 1 });
       equal((await coalescing.next()).value?.kind, "updated", "what it goes on with");
-      for (let step = 2; step < 2_000; step++) {
+      for (let step = 2; step < MOST_KEPT; step++) {
         await agent.patch("a", { step });
-        if (step % 20 === 0 && (await engine.changes({ after: start, limit: 1 })).oldest > start + 1) break;
+        if (step % 20 === 0 && (await isTrimmed(other, start))) break;
       }
       await refused("COMPACTED", one.watch("a", { after: start }).next(), "a stream from a revision that is too old");
       const present = await other.get("a");
@@ -190,8 +191,7 @@ export const watching: readonly Claim[] = [
   {
     name: "who waits for a condition hears of it from another client",
     async check(ground) {
-      const { managers } = await ground.managers(2);
-      const [one, other] = managers as [AsyncSharedContextManager, AsyncSharedContextManager];
+      const [one, other] = await pairOf(ground);
       const waiting = one.waitFor("a", ({ data }) => data["ready"] === true);
       const context = await other.create("a", { ready: false });
       await other.update("a", { ready: true }, context);
@@ -201,11 +201,11 @@ export const watching: readonly Claim[] = [
 ];
 
 /** How things were for a filter before all but so many of its changes, as a stream begins with it. */
-function stateAt(log: readonly EngineChange[], filter: ContextFilter | undefined, count: number): string[] {
+function stateAt(log: readonly Told[], filter: ContextFilter | undefined, count: number): string[] {
   const present = new Map<string, number>();
-  for (const { contextId, entry, revision } of log.filter((one) => passes(filter, one.contextId)).slice(0, count)) {
+  for (const { contextId, kind, revision } of log.filter((one) => passes(filter, one.contextId)).slice(0, count)) {
     if (contextId === null) present.clear();
-    else if (entry === null) present.delete(contextId);
+    else if (kind === "deleted") present.delete(contextId);
     else present.set(contextId, revision);
   }
   const byRevision = [...present].toSorted(([, one], [, other]) => one - other);

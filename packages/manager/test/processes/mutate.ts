@@ -17,7 +17,7 @@ export const MUTANTS = {
   },
   "the token of a lease is not checked": {
     file: "/src/rules.ts",
-    from: "if (token !== null) return lock !== null && lock.token === token ? undefined : leaseLost(entry, token);",
+    from: "if (token !== null) return isHeldBy(lock, author) ? undefined : leaseLost(entry, token);",
     to: "if (token !== null) return undefined;",
   },
   "a mismatch is reported as CONFLICT": {

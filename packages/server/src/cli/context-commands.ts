@@ -137,15 +137,16 @@ export const contextCommands: readonly Command[] = [
   },
   {
     name: "rm",
-    usage: "rm ID --expected ETAG",
+    usage: "rm ID --expected ETAG [--force]",
     help: "Deletes a context.",
-    options: { ...EXPECTED, ...WRITING },
+    options: { ...EXPECTED, ...WRITING, force: { type: "boolean", help: "whoever holds its lock (admin)" } },
     examples: ["shared-context rm plan --expected 12.4", "shared-context rm plan --expected any"],
     takes: [1, 1],
     async run(input, output, connection) {
       const [id = ""] = input.positionals;
       const headers = writeHeaders(input, ifMatch(input.text("expected")));
-      await (await connection()).send("DELETE", pathOf(id), { headers, query: { note: input.text("note") } });
+      const query = { note: input.text("note"), force: input.flag("force") ? "true" : undefined };
+      await (await connection()).send("DELETE", pathOf(id), { headers, query });
       output.result({ deleted: id }, () => "");
       output.note(output.dim(`deleted ${id}`));
       return EXIT.done;

@@ -64,23 +64,18 @@ async function storeChecks(store: string, connection: () => Promise<Connection>)
   ];
 }
 
-function lockChecks(contexts: readonly ContextBody[]): Check[] {
+export function lockChecks(contexts: readonly ContextBody[], nowMs: number = Date.now()): Check[] {
   const locked = contexts.filter(({ locked_by: owner }) => owner !== null);
   const stuck = locked.flatMap(
-    ({ context_id: id, locked_by: owner, lock_expires_at: expiry, updated_at: at }): Check[] => {
+    ({ context_id: id, locked_by: owner, lock_expires_at: expiry, locked_at: since = "" }): Check[] => {
       const subject = `lock on ${JSON.stringify(id)}`;
       const help = `shared-context unlock ${JSON.stringify(id)} --force --reason TEXT`;
       if (expiry === undefined) {
-        if (Date.now() - Date.parse(at) < LONG_HELD_MS) return [];
-        return [
-          {
-            level: "warn",
-            subject,
-            detail: `${String(owner)} holds it with no expiry, and nothing was written for long: ${help}`,
-          },
-        ];
+        if (nowMs - Date.parse(since) < LONG_HELD_MS) return [];
+        const detail = `${String(owner)} holds it with no expiry since ${since}: ${help}`;
+        return [{ level: "warn", subject, detail }];
       }
-      if (Date.parse(expiry) >= Date.now()) return [];
+      if (Date.parse(expiry) >= nowMs) return [];
       return [
         { level: "warn", subject, detail: `${String(owner)} let it lapse at ${expiry}: whoever asks next gets it` },
       ];

@@ -13,14 +13,18 @@ import { type Output, Refused, UsageError } from "./output.ts";
 export const lockCommands: readonly Command[] = [
   {
     name: "lock",
-    usage: "lock ID [--ttl MS] [--wait MS] [-- COMMAND...]",
-    help: "Takes the lock; with a command holds it while that runs, and ends with its exit code.",
+    usage: "lock ID... [--ttl MS|never] [--wait MS] [-- COMMAND...]",
+    help: "Takes the lock, of several all or none; with a command holds it while that runs, and ends with its exit code.",
     options: {
-      ttl: { type: "string", value: "MS", help: "how long it lasts: 30000" },
+      ttl: { type: "string", value: "MS", help: "how long it lasts: 30000; never is until it is released" },
       wait: { type: "string", value: "MS", help: "how long to wait for it: 0" },
     },
-    examples: ["shared-context lock plan --as ann", "shared-context lock plan --as ann --wait 60000 -- make deploy"],
-    takes: [1, 1],
+    examples: [
+      "shared-context lock plan --as ann",
+      "shared-context lock plan --as ann --wait 60000 -- make deploy",
+      "shared-context lock plan budget --as ann -- ./move-money.sh",
+    ],
+    takes: [1, Infinity],
     run: takeLock,
   },
   {
@@ -83,42 +87,64 @@ function readMs(input: Input, option: string, byDefault: number): number {
   throw new UsageError(`--${option}: expected a whole number of milliseconds; received ${JSON.stringify(text)}`);
 }
 
+function readTtl(input: Input): number | null {
+  return input.text("ttl") === "never" ? null : readMs(input, "ttl", TTL_MS);
+}
+
 async function takeLock(input: Input, output: Output, connection: () => Promise<Connection>): Promise<number> {
-  const [id = ""] = input.positionals;
-  const ttlMs = readMs(input, "ttl", TTL_MS);
+  const ids = input.positionals;
+  const ttlMs = readTtl(input);
   const api = await connection();
-  const body = { ttl_ms: ttlMs, timeout_ms: readMs(input, "wait", 0) };
-  const taken = (await api.send("POST", below(id, "lock"), { body, signal: input.signal })).body as ContextBody;
-  const token = String(taken.lock_token);
-  if (input.rest.length > 0) return whileHeld(input, output, { api, id, token, ttlMs, owner: taken.locked_by ?? "" });
-  output.result(taken, () => token);
-  output.note(output.dim(`${String(taken.locked_by)} holds ${id} until ${taken.lock_expires_at ?? "it is unlocked"}`));
+  const taken = await taking(api, ids, { ttl_ms: ttlMs, timeout_ms: readMs(input, "wait", 0) }, input.signal);
+  const [{ lock_token: number, locked_by: owner, lock_expires_at: expiry }] = taken as [ContextBody];
+  const token = String(number);
+  if (input.rest.length > 0) return whileHeld(input, output, { api, ids, token, ttlMs, owner: owner ?? "" });
+  for (const context of taken) output.result(context, () => (context === taken[0] ? token : ""));
+  output.note(output.dim(`${String(owner)} holds ${ids.join(", ")} until ${expiry ?? "it is unlocked"}`));
   return EXIT.done;
+}
+
+/** One context is locked again by who has it, several are not: a server grants them together or not at all. */
+async function taking(
+  api: Connection,
+  ids: readonly string[],
+  how: object,
+  signal: AbortSignal,
+): Promise<readonly ContextBody[]> {
+  const [id = "", ...others] = ids;
+  if (others.length === 0) {
+    return [(await api.send("POST", below(id, "lock"), { body: how, signal })).body as ContextBody];
+  }
+  const { body } = await api.send("POST", "/v1/locks", { body: { context_ids: ids, ...how }, signal });
+  return (body as { contexts: ContextBody[] }).contexts;
 }
 
 interface Held {
   readonly api: Connection;
-  readonly id: string;
+  readonly ids: readonly string[];
   readonly token: string;
-  readonly ttlMs: number;
+  readonly ttlMs: number | null;
   readonly owner: string;
 }
 
 /** Runs the command, renews meanwhile, and stops the command when the lock is lost. */
-async function whileHeld(input: Input, output: Output, { api, id, token, ttlMs, owner }: Held): Promise<number> {
+async function whileHeld(input: Input, output: Output, { api, ids, token, ttlMs, owner }: Held): Promise<number> {
   const [command = "", ...parameters] = input.rest;
   const env = { ...input.env, SHARED_CONTEXT_STORE: input.store, SHARED_CONTEXT_AGENT: owner };
   const child = spawn(command, parameters, { stdio: "inherit", env });
   const headers = { "lock-token": token };
   let lost: Error | undefined;
-  const renewal = setInterval(() => {
-    api.send("PATCH", below(id, "lock"), { headers, body: { ttl_ms: ttlMs } }).catch((error: unknown) => {
+  const renew = (): void => {
+    const body = { context_ids: ids, ttl_ms: ttlMs };
+    api.send("PATCH", "/v1/locks", { headers, body }).catch((error: unknown) => {
       // A server that does not answer may be back before the lock lapses.
       if (error instanceof Refused && error.problem.code === "UNAVAILABLE") return;
       lost = error as Error;
       child.kill();
     });
-  }, ttlMs / 3);
+  };
+  // What never lapses is asked about all the same: it may have been broken.
+  const renewal = setInterval(renew, (ttlMs ?? TTL_MS) / 3);
   const stop = (): void => void child.kill();
   input.signal.addEventListener("abort", stop);
   let exitCode: number;
@@ -133,7 +159,7 @@ async function whileHeld(input: Input, output: Output, { api, id, token, ttlMs, 
     input.signal.removeEventListener("abort", stop);
   }
   if (lost !== undefined) throw lost;
-  await api.send("DELETE", below(id, "lock"), { headers });
+  await api.send("POST", "/v1/locks/release", { headers, body: { context_ids: ids } });
   return exitCode;
 }
 

@@ -7,22 +7,12 @@ import {
   type JsonObject,
   type SharedContext,
 } from "shared-context-manager";
+import { checkRight } from "../identity.ts";
 import { bytesOf, contextFields, summaryFields } from "../bodies.ts";
 import { etagOf, isAt, readMatch, requireMatch } from "../etags.ts";
-import {
-  invalid,
-  mediaTypeOf,
-  noteOf,
-  queryFlag,
-  queryNumber,
-  readFields,
-  readLockToken,
-  readObject,
-  readString,
-} from "../input.ts";
+import { invalid, mediaTypeOf, noteOf, queryFlag, queryNumber, readFields, readObject, readString } from "../input.ts";
 import type { Call, Route } from "../route.ts";
 import { runTransaction } from "../transactions.ts";
-import { guarded } from "../writes.ts";
 import {
   CONTEXT,
   contextAnswer,
@@ -38,8 +28,9 @@ import {
   OPERATIONS_TYPE,
   pathOf,
   TOO_LARGE,
+  NO_MATCH,
   WRITE_ANSWERS,
-  writeAnswer,
+  guarded,
 } from "./parts.ts";
 
 const EXISTS = { description: "EXISTS: there is a context with this id." };
@@ -63,6 +54,12 @@ export const contextRoutes: readonly Route[] = [
         schema: { type: "string" },
       },
       { in: "query", name: "data", description: "With their data.", schema: { type: "boolean" } },
+      {
+        in: "query",
+        name: "count",
+        description: "With `count`, how many contexts there are in all, and `revision`, that of the last commit.",
+        schema: { type: "boolean" },
+      },
     ],
     answers: {
       200: { description: "A page.", content: { [JSON_TYPE]: "Page" }, headers: ["link"] },
@@ -82,6 +79,23 @@ export const contextRoutes: readonly Route[] = [
       const fields = readFields(call.body, ["context_id", "data"]);
       const contextId = readString(fields, "context_id");
       return created(await call.agent().create(contextId, readObject(fields, "data"), noteOf(call.url)));
+    },
+  },
+  {
+    method: "DELETE",
+    path: "/v1/contexts",
+    operationId: "clearContexts",
+    summary: "Deletes every context at once, whoever holds their locks.",
+    right: "admin",
+    parameters: [
+      { ...IF_MATCH, description: "`*`, so that nobody does it by a path that was cut off. Without it 428." },
+    ],
+    answers: { 204: { description: "There are none now." }, 428: NO_MATCH },
+    handle: async (call) => {
+      const match = requireMatch(call.request.headers);
+      if (match !== "any") throw invalid("if-match", "", "*, for whatever is there", "an ETag");
+      await call.agent().clear();
+      return new Response(null, { status: 204 });
     },
   },
   {
@@ -124,9 +138,14 @@ export const contextRoutes: readonly Route[] = [
     method: "DELETE",
     path: "/v1/contexts/{id}",
     operationId: "deleteContext",
-    summary: "Deletes the context, unless another agent has locked it.",
+    summary: "Deletes the context, unless another agent has locked it; with `force=true`, for admins, then too.",
     right: "write",
-    parameters: [IF_MATCH, LOCK_TOKEN, NOTE],
+    parameters: [
+      IF_MATCH,
+      LOCK_TOKEN,
+      NOTE,
+      { in: "query", name: "force", description: "Whoever holds the lock.", schema: { type: "boolean" } },
+    ],
     answers: { 204: { description: "Deleted." }, ...WRITE_ANSWERS },
     handle: remove,
   },
@@ -164,14 +183,17 @@ async function list({ manager, url, services }: Call): Promise<Response> {
     link.set("after", next);
     headers["link"] = `</v1/contexts?${link.toString()}>; rel="next"`;
   }
-  return jsonAnswer({ contexts: contexts.map(fields), next }, 200, headers);
+  const { contexts: count, revision } = queryFlag(url, "count") ? await manager.stats() : UNCOUNTED;
+  return jsonAnswer({ contexts: contexts.map(fields), next, count, revision }, 200, headers);
 }
+
+const UNCOUNTED = { contexts: undefined, revision: undefined };
 
 function summaryWithSize(context: SharedContext): object {
   return { ...summaryFields(context), bytes: bytesOf(context.data) };
 }
 
-function created(context: SharedContext): Response {
+export function created(context: SharedContext): Response {
   return contextAnswer(context, 201, { location: pathOf(context.contextId) });
 }
 
@@ -195,8 +217,7 @@ async function put(call: Call): Promise<Response> {
     if (unless !== "any") throw invalid("if-none-match", "", "*, to create what is not there", "an ETag");
     return created(await call.agent().create(contextId, data, note));
   }
-  const guard = { match: requireMatch(headers), token: readLockToken(headers) };
-  return writeAnswer(call, guard, (writer, expected) => writer.update(contextId, data, expected, note));
+  return contextAnswer(await guarded(call, (agent, expected) => agent.update(contextId, data, expected, note)));
 }
 
 function dataOf({ body }: Call): JsonObject {
@@ -207,7 +228,6 @@ function dataOf({ body }: Call): JsonObject {
 }
 
 async function patch(call: Call): Promise<Response> {
-  const { headers } = call.request;
   const { contextId, body } = call;
   const isOperations = mediaTypeOf(call.request) === OPERATIONS_TYPE;
   if (isOperations !== Array.isArray(body)) {
@@ -215,17 +235,15 @@ async function patch(call: Call): Promise<Response> {
     throw invalid("patch", "", expected, body);
   }
   const given = body as unknown as MergePatch<JsonObject> | readonly PatchOperation[];
-  const guard = { match: requireMatch(headers), token: readLockToken(headers) };
-  return writeAnswer(call, guard, (writer, expected) => writer.patch(contextId, given, expected, noteOf(call.url)));
+  const note = noteOf(call.url);
+  return contextAnswer(await guarded(call, (agent, expected) => agent.patch(contextId, given, expected, note)));
 }
 
 async function remove(call: Call): Promise<Response> {
-  const { headers } = call.request;
-  const { contextId } = call;
-  const guard = { match: requireMatch(headers), token: readLockToken(headers) };
-  const existed = await guarded(call, guard, (writer, expected) =>
-    writer.delete(contextId, expected, noteOf(call.url)),
-  );
+  const { contextId, url } = call;
+  const force = queryFlag(url, "force");
+  if (force) checkRight(call.identity, "admin");
+  const existed = await guarded(call, (agent, expected) => agent.delete(contextId, expected, noteOf(url), force));
   if (!existed) throw new ContextError("NOT_FOUND", { contextId });
   return new Response(null, { status: 204 });
 }

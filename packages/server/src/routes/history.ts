@@ -2,12 +2,12 @@
 
 import { ContextError } from "shared-context-manager";
 import { blameFields, contextFields } from "../bodies.ts";
-import { requireMatch } from "../etags.ts";
-import { noteOf, readFields, readLockToken, readString } from "../input.ts";
+import { noteOf, readFields, readString } from "../input.ts";
 import type { Call, Route } from "../route.ts";
 import {
   CONTEXT,
   contextAnswer,
+  guarded,
   IF_MATCH,
   JSON_TYPE,
   jsonAnswer,
@@ -16,7 +16,6 @@ import {
   NOT_FOUND,
   NOTE,
   WRITE_ANSWERS,
-  writeAnswer,
 } from "./parts.ts";
 
 export const historyRoutes: readonly Route[] = [
@@ -65,17 +64,8 @@ export const historyRoutes: readonly Route[] = [
 ];
 
 async function restore(call: Call): Promise<Response> {
-  const { contextId, manager } = call;
+  const { contextId } = call;
   const version = readString(readFields(call.body, ["version"]), "version");
-  const guard = { match: requireMatch(call.request.headers), token: readLockToken(call.request.headers) };
   const note = noteOf(call.url);
-  if (guard.match === "any" && guard.token === undefined) {
-    return contextAnswer(await call.agent().restore(contextId, version, note));
-  }
-  const old = (await manager.history(contextId)).find((snapshot) => snapshot.version === version);
-  if (old !== undefined) {
-    return writeAnswer(call, guard, (writer, expected) => writer.update(contextId, old.data, expected, note));
-  }
-  if ((await manager.get(contextId)) === undefined) throw new ContextError("NOT_FOUND", { contextId });
-  throw new ContextError("NOT_FOUND", { contextId, version });
+  return contextAnswer(await guarded(call, (agent, expected) => agent.restore(contextId, version, expected, note)));
 }

@@ -1,16 +1,27 @@
-/** Locks: take, renew, release. */
+/** Locks: take, renew, release; of one context or of several by one token. */
 
-import { ContextError } from "shared-context-manager";
-import { invalid, queryFlag, readFields, readLockToken, readMs } from "../input.ts";
-import { releaseLock, renewLock, takeLock } from "../locks.ts";
+import type { SharedContext } from "shared-context-manager";
+import { contextFields } from "../bodies.ts";
+import { checkRight } from "../identity.ts";
+import { type Fields, invalid, queryFlag, readFields, readLockToken, readMs, readTtl } from "../input.ts";
+import { whenGranted } from "../locks.ts";
 import { HttpError } from "../problems.ts";
-import { allows } from "../rights.ts";
 import type { Call, Route } from "../route.ts";
-import { CONTEXT, contextAnswer, JSON_TYPE, LOCK_TOKEN, MEDIA_TYPE, NOT_FOUND, TOO_LARGE } from "./parts.ts";
-
-const TTL_MS = 30_000;
+import {
+  CONTEXT,
+  contextAnswer,
+  JSON_TYPE,
+  jsonAnswer,
+  LOCK_TOKEN,
+  MEDIA_TYPE,
+  NOT_FOUND,
+  TOO_LARGE,
+} from "./parts.ts";
 
 const HELD = { ...CONTEXT, headers: ["etag", "lock-token"] };
+const GRANT = { description: "", content: { [JSON_TYPE]: "Grant" }, headers: ["lock-token"] };
+const WAITED_FOR = { description: "TIMEOUT: it is free, but others waited for it before." };
+const IN_THE_WAY = { description: "LOCKED: another agent holds it; `details` has `owner`, `since` and `expires_at`." };
 const LOST = { description: "LEASE_LOST: the lock of the token is held no longer." };
 const NEEDS_TOKEN = { description: "PRECONDITION_REQUIRED: Lock-Token is missing." };
 
@@ -25,16 +36,19 @@ export const lockRoutes: readonly Route[] = [
     answers: {
       200: { ...HELD, description: "The caller holds the lock; the header Lock-Token and `lock_token` are its token." },
       404: NOT_FOUND,
-      408: { description: "TIMEOUT: it is free, but others waited for it before." },
+      408: WAITED_FOR,
       413: TOO_LARGE,
       415: MEDIA_TYPE,
-      423: { description: "LOCKED: another agent holds it; `details` has `owner`, `since` and `expires_at`." },
+      423: IN_THE_WAY,
     },
     handle: async (call) => {
       const fields = readFields(call.body, ["ttl_ms", "timeout_ms"]);
-      const ttlMs = readMs(fields, "ttl_ms", 1, TTL_MS);
-      const timeoutMs = Math.min(readMs(fields, "timeout_ms", 0, 0), call.services.limits.maxWaitMs);
-      return held(await takeLock(call, { ttlMs, timeoutMs }));
+      // For ever: and a lock that the agent has already keeps its expiry.
+      const ttlMs = fields["ttl_ms"] === null ? undefined : readTtl(fields);
+      const timeoutMs = readTimeout(call, fields);
+      const { contextId } = call;
+      const agent = call.agent();
+      return held(await whenGranted(call, timeoutMs, () => agent.lock(contextId, ttlMs)));
     },
   },
   {
@@ -54,8 +68,9 @@ export const lockRoutes: readonly Route[] = [
       428: NEEDS_TOKEN,
     },
     handle: async (call) => {
-      const token = requireToken(call);
-      return held(await renewLock(call, token, readMs(readFields(call.body, ["ttl_ms"]), "ttl_ms", 1, TTL_MS)));
+      const agent = call.agent(requireToken(call));
+      const [context] = await agent.renew([call.contextId], readTtl(readFields(call.body, ["ttl_ms"])));
+      return held(context as SharedContext);
     },
   },
   {
@@ -77,13 +92,79 @@ export const lockRoutes: readonly Route[] = [
     },
     handle: async (call) => {
       if (queryFlag(call.url, "force")) await breakLock(call);
-      else await releaseLock(call, requireToken(call));
+      else await call.agent(requireToken(call)).release([call.contextId]);
+      return new Response(null, { status: 204 });
+    },
+  },
+  {
+    method: "POST",
+    path: "/v1/locks",
+    operationId: "takeLocks",
+    summary:
+      "Takes the locks of several contexts by one token, or none of them. What the caller has already is in its way.",
+    right: "write",
+    body: { content: { [JSON_TYPE]: "LocksRequest" } },
+    answers: {
+      200: { ...GRANT, description: "The caller holds all of them; the header Lock-Token is their token." },
+      404: NOT_FOUND,
+      408: WAITED_FOR,
+      413: TOO_LARGE,
+      415: MEDIA_TYPE,
+      423: IN_THE_WAY,
+    },
+    handle: async (call) => {
+      const fields = readFields(call.body, ["context_ids", "ttl_ms", "timeout_ms"]);
+      const contextIds = readContextIds(fields);
+      const ttlMs = readTtl(fields);
+      const agent = call.agent();
+      return heldAll(await whenGranted(call, readTimeout(call, fields), () => agent.acquire(contextIds, ttlMs)));
+    },
+  },
+  {
+    method: "PATCH",
+    path: "/v1/locks",
+    operationId: "renewLocks",
+    summary: "Lets the locks of several contexts that are held by one token last from now on.",
+    right: "write",
+    parameters: [{ ...LOCK_TOKEN, required: true }],
+    body: { content: { [JSON_TYPE]: "LocksRenewal" } },
+    answers: {
+      200: { ...GRANT, description: "Renewed." },
+      404: NOT_FOUND,
+      412: LOST,
+      413: TOO_LARGE,
+      415: MEDIA_TYPE,
+      428: NEEDS_TOKEN,
+    },
+    handle: async (call) => {
+      const fields = readFields(call.body, ["context_ids", "ttl_ms"]);
+      return heldAll(await call.agent(requireToken(call)).renew(readContextIds(fields), readTtl(fields)));
+    },
+  },
+  {
+    method: "POST",
+    path: "/v1/locks/release",
+    operationId: "releaseLocks",
+    summary: "Releases the locks of several contexts that are held by one token.",
+    right: "write",
+    parameters: [{ ...LOCK_TOKEN, required: true }],
+    body: { content: { [JSON_TYPE]: "LocksRelease" } },
+    answers: {
+      204: { description: "Released." },
+      404: NOT_FOUND,
+      412: LOST,
+      413: TOO_LARGE,
+      415: MEDIA_TYPE,
+      428: NEEDS_TOKEN,
+    },
+    handle: async (call) => {
+      await call.agent(requireToken(call)).release(readContextIds(readFields(call.body, ["context_ids"])));
       return new Response(null, { status: 204 });
     },
   },
 ];
 
-function held(context: Parameters<typeof contextAnswer>[0]): Response {
+export function held(context: SharedContext): Response {
   return contextAnswer(context, 200, { "lock-token": String(context.lock?.token ?? "") });
 }
 
@@ -97,15 +178,25 @@ function requireToken({ request }: Call): number {
   );
 }
 
-async function breakLock({ manager, contextId, identity, agentId, url }: Call): Promise<void> {
-  const reason = url.searchParams.get("reason");
+async function breakLock(call: Call): Promise<void> {
+  const reason = call.url.searchParams.get("reason");
   if (reason === null || reason === "") throw invalid("query", "/reason", "why the lock is broken", reason);
-  if (!allows(identity, "admin")) {
-    throw new HttpError("FORBIDDEN", `to break a lock needs admin rights; this token has ${identity.rights}`, {
-      needed: "admin",
-      rights: identity.rights,
-    });
-  }
-  if ((await manager.get(contextId)) === undefined) throw new ContextError("NOT_FOUND", { contextId });
-  await manager.forceUnlock(contextId, { agentId, reason });
+  checkRight(call.identity, "admin");
+  await call.agent().forceUnlock(call.contextId, reason);
+}
+
+/** Several contexts that are held by one token. */
+export function heldAll(contexts: readonly SharedContext[]): Response {
+  const token = contexts[0]?.lock?.token ?? 0;
+  const body = { lock_token: token, contexts: contexts.map(contextFields) };
+  return jsonAnswer(body, 200, { "lock-token": String(token) });
+}
+
+function readTimeout({ services }: Call, fields: Fields): number {
+  return Math.min(readMs(fields, "timeout_ms", 0, 0), services.limits.maxWaitMs);
+}
+
+function readContextIds({ context_ids: ids }: Fields): string[] {
+  if (Array.isArray(ids) && ids.length > 0 && ids.every((id) => typeof id === "string")) return [...new Set(ids)];
+  throw invalid("body", "/context_ids", "a list of context ids", ids);
 }

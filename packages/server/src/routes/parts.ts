@@ -1,11 +1,12 @@
 /** What several routes have in common. */
 
-import type { ExpectedVersion, SharedContext } from "shared-context-manager";
+import type { SharedContext } from "shared-context-manager";
+import type { Expected, RemoteAgent } from "shared-context-manager/serving";
 import { contextText } from "../bodies.ts";
-import { etagOf } from "../etags.ts";
+import { etagOf, isAt, type Match, requireMatch } from "../etags.ts";
+import { readLockToken } from "../input.ts";
 import type { Answer, Call, Parameter } from "../route.ts";
 import { textResponse } from "../text-response.ts";
-import { committed, type Guard, guarded, type Writer } from "../writes.ts";
 
 export const JSON_TYPE = "application/json";
 export const MERGE_PATCH_TYPE = "application/merge-patch+json";
@@ -18,14 +19,24 @@ export function contextAnswer(context: SharedContext, status = 200, headers: Rec
   return textResponse(contextText(context), status, { ...own, ...headers });
 }
 
-/** The answer to a write of data: what it has left. */
-export async function writeAnswer(
+/** A write of data with what its headers say of what is there, and of the lock that its agent holds. */
+export async function guarded<Result>(
   call: Call,
-  guard: Guard,
-  work: (writer: Writer, expected: ExpectedVersion | undefined) => Promise<SharedContext>,
-): Promise<Response> {
-  const context = await guarded(call, guard, work);
-  return contextAnswer(context.revision === undefined ? await committed(call.manager, context) : context);
+  work: (agent: RemoteAgent, expected: Expected | undefined) => Promise<Result>,
+): Promise<Result> {
+  const { headers } = call.request;
+  const match = requireMatch(headers);
+  const agent = call.agent(readLockToken(headers));
+  return work(agent, await expectedOf(call, match));
+}
+
+/** What a caller says that it has read: of several tags the one that is there, if one is. */
+async function expectedOf({ manager, contextId }: Call, match: Match): Promise<Expected | undefined> {
+  if (match === "any") return undefined;
+  const [first] = match;
+  if (match.length === 1) return first;
+  const present = await manager.get(contextId);
+  return match.find((tag) => present !== undefined && isAt(present, tag)) ?? first;
 }
 
 export function jsonAnswer(body: unknown, status = 200, headers: Record<string, string> = {}): Response {
@@ -86,6 +97,8 @@ export const NOT_FOUND: Answer = { description: "NOT_FOUND: there is no such con
 export const TOO_LARGE: Answer = { description: "TOO_LARGE or BODY_TOO_LARGE." };
 export const MEDIA_TYPE: Answer = { description: "UNSUPPORTED_MEDIA_TYPE: the body is of another type." };
 
+export const NO_MATCH: Answer = { description: "PRECONDITION_REQUIRED: If-Match is missing." };
+
 /** What a write of data may be refused with. */
 export const WRITE_ANSWERS: Readonly<Record<number, Answer>> = {
   404: NOT_FOUND,
@@ -96,5 +109,5 @@ export const WRITE_ANSWERS: Readonly<Record<number, Answer>> = {
   },
   413: TOO_LARGE,
   423: { description: "LOCKED: `details` has `owner`, `since` and `expires_at`." },
-  428: { description: "PRECONDITION_REQUIRED: If-Match is missing." },
+  428: NO_MATCH,
 };

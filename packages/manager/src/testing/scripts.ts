@@ -1,38 +1,12 @@
 /** Sentences of the specification as calls, for every manager that does what the synchronous one does. */
 
-import { type AsyncSharedContextManager, isContextError } from "shared-context-manager";
-
-/** What a call comes to: its value, or code and details of the refusal. */
-async function outcomeOf(call: () => unknown): Promise<unknown> {
-  try {
-    return plain(await call());
-  } catch (error) {
-    if (!isContextError(error)) throw error;
-    return { code: error.code, message: error.message, details: plain(error.details) };
-  }
-}
-
-/** Snapshots as dictionaries, with what a dictionary does not show. */
-function plain(value: unknown): unknown {
-  return JSON.parse(
-    JSON.stringify(value ?? "nothing", (_key, inner: unknown) => (inner === undefined ? "undefined" : inner)),
-  );
-}
-
-type Call = () => unknown;
-export type Script = (manager: AsyncSharedContextManager) => Iterable<Call> | AsyncIterable<Call>;
-
-/** The same calls on both; each is made when the one before has come to something. */
-export async function playTo(played: AsyncSharedContextManager, script: Script): Promise<unknown[]> {
-  const outcomes: unknown[] = [];
-  for await (const call of script(played)) outcomes.push(await outcomeOf(call));
-  return outcomes;
-}
+import { LEASE_SCRIPTS } from "./lease-scripts.ts";
+import { inTurn, type Script } from "./script.ts";
 
 const WRONG = [undefined, null, 1, {}, [], Symbol.iterator] as never[];
 
-/** Sentences of the specification and of the pages, as calls. */
-export const SCRIPTS: Record<string, Script> = {
+export const SCRIPTS: Readonly<Record<string, Script>> = {
+  ...LEASE_SCRIPTS,
   'create makes version "1", and refuses an id that is taken': function* (m) {
     yield () => m.create("a", { step: 1 });
     yield () => m.create("a", { step: 2 });
@@ -178,30 +152,45 @@ export const SCRIPTS: Record<string, Script> = {
     await m.create("a", {});
     yield () => m.history("a");
   },
-  "a lease bears its token, and is released": async function* (m) {
-    yield () => m.agent("ann").acquire("a");
-    await m.create("a", { step: 1 });
-    const lease = await m.agent("ann").acquire("a", { ttlMs: 5_000 });
-    yield () => [lease.agentId, lease.token, lease.contextIds, lease.expiresAt];
-    yield () => lease.update("a", { step: 2 }, "1", { note: "under the lease" });
-    yield () => lease.patch("a", { step: 3 });
-    yield () => lease.modify("a", () => ({ step: 4 }));
-    yield () => lease.restore("a", "1");
-    yield () => lease.update("b", {}, "1");
-    yield () => m.agent("bob").acquire("a", { timeoutMs: 0 });
-    yield () => m.agent("ann").acquire("a");
-    yield () => lease.release();
-    yield () => lease.release();
-    yield () => lease.expiresAt;
-    yield () => lease.update("a", {}, "5");
-    yield () => m.get("a");
+  "transact commits all of it or nothing, and its refusals are those of the methods": async function* (m) {
+    const ann = m.agent("ann");
+    for (const id of ["a", "b"]) await m.create(id, { credits: 10 });
+    yield () =>
+      ann.transact((tx) =>
+        inTurn([
+          () => tx.update("a", { credits: 0 }, "1", { note: "pay" }),
+          () => tx.patch("b", [{ op: "increment", path: "/credits", value: 10 }]),
+          () => tx.create("receipt", { credits: 10 }),
+          () => tx.get("none"),
+          () => "paid",
+        ]),
+      );
+    yield () => ann.transact((tx) => inTurn([() => tx.delete("a"), () => tx.create("b", {})]));
+    yield () => ann.transact((tx) => inTurn([() => tx.delete("a"), () => tx.update("b", {}, "9")]));
+    yield () => ann.transact((tx) => tx.update("none", {}));
+    yield () => ann.transact((tx) => tx.delete("none"));
+    await m.lock("b", "bob");
+    yield () => ann.transact((tx) => inTurn([() => tx.delete("a"), () => tx.patch("b", {})]));
+    yield () => ann.transact((tx) => inTurn([() => tx.delete("a"), () => tx.create("a", { again: true })]));
+    for (const id of ["a", "b", "receipt"]) yield () => m.history(id);
   },
-  "a lease deletes what it holds": async function* (m) {
+  "an agent that closes gives back what it holds, and acts no more": async function* (m) {
+    const ann = m.agent("ann");
+    for (const id of ["a", "b", "c"]) await m.create(id, {});
+    await ann.lock("a");
+    await ann.acquire("c");
+    await m.lock("b", "bob");
+    yield () => ann.close();
+    yield () => ann.close();
+    yield () => ann.patch("a", {});
+    for (const id of ["a", "b", "c"]) yield async () => (await m.get(id))?.lockedBy;
+  },
+  "the dictionary has everything": async function* (m) {
+    await m.agent("ann").create("b", { step: 1 }, { note: "first" });
     await m.create("a", {});
-    const lease = await m.agent("ann").acquire("a");
-    yield () => lease.delete("a", "7");
-    yield () => lease.delete("a");
-    yield () => lease.release();
+    await m.lock("a", "ann");
+    yield () => m.toDict();
+    yield async () => (await m.stats()).contexts;
   },
   "wrong arguments are INVALID before anything is looked up": function* (m) {
     const ann = m.agent("ann");
