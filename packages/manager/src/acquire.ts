@@ -1,33 +1,18 @@
 import type { Item } from "./agenda.ts";
+import type { AcquireCommand } from "./commands.ts";
 import { holderOf } from "./entry.ts";
 import { ContextError } from "./errors.ts";
-import { Hold, type Term } from "./hold.ts";
+import { Hold } from "./hold.ts";
 import { type Lease, leaseOn, releaseQuietly } from "./leases.ts";
 import type { Waiting } from "./handovers.ts";
 import type { Waiter } from "./queues.ts";
 import type { Store } from "./store.ts";
 
-/** How to acquire; every wait ends. */
-export interface AcquireOptions {
-  /** How long the lease lasts without renewal: 30,000 by default. `Infinity` for a lock that never expires. */
-  readonly ttlMs?: number;
-  /** How long the lease renews itself: 600,000 by default. */
-  readonly maxHoldMs?: number;
-  /** How long to wait in the queue: 30,000 by default; 0 takes what is free or fails at once. */
-  readonly timeoutMs?: number;
-  /** Gives up waiting; the promise rejects with its reason. */
-  readonly signal?: AbortSignal;
-}
-
-export interface Request extends Term {
-  readonly agentId: string;
-  readonly contextIds: readonly string[];
-  readonly timeoutMs: number;
-  readonly signal: AbortSignal | undefined;
-}
-
 /** All of the contexts or none: at once when they are free and nobody waits for them, else after a fair wait. */
-export function acquire<Data extends object>(store: Store, request: Request): Lease<Data> | Promise<Lease<Data>> {
+export function acquire<Data extends object>(
+  store: Store,
+  request: AcquireCommand,
+): Lease<Data> | Promise<Lease<Data>> {
   const { agentId, contextIds, signal } = request;
   signal?.throwIfAborted();
   const leaseMs = store.clock.leaseMs();
@@ -69,13 +54,13 @@ class InLine<Data extends object> implements Waiting, Item {
   previous: Item | undefined = undefined;
   next: Item | undefined = undefined;
   readonly #store: Store;
-  readonly #request: Request;
+  readonly #request: AcquireCommand;
   readonly #resolve: (lease: Lease<Data>) => void;
   readonly #reject: (reason: unknown) => void;
 
   constructor(
     store: Store,
-    request: Request,
+    request: AcquireCommand,
     leaseMs: number,
     resolve: (lease: Lease<Data>) => void,
     reject: (reason: unknown) => void,

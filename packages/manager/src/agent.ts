@@ -1,14 +1,15 @@
-import { acquire, type AcquireOptions } from "./acquire.ts";
+import { acquire } from "./acquire.ts";
+import { checkId, type ExpectedVersion, readMs, type WriteOptions } from "./arguments.ts";
 import {
-  checkId,
-  type ExpectedVersion,
-  readContextIds,
-  readMs,
-  readSignal,
-  readTimeout,
-  type WriteOptions,
-} from "./arguments.ts";
-import { createCommand, mergeCommand, patchCommand, removeCommand, restoreCommand, updateCommand } from "./commands.ts";
+  acquireCommand,
+  type AcquireOptions,
+  createCommand,
+  mergeCommand,
+  patchCommand,
+  removeCommand,
+  restoreCommand,
+  updateCommand,
+} from "./commands.ts";
 import { type SharedContext, wrap } from "./context.ts";
 import type { DeepReadonly, JsonObject } from "./data.ts";
 import type { Author } from "./entry.ts";
@@ -19,9 +20,6 @@ import type { MergePatch, PatchOperation } from "./patch.ts";
 import { accepted } from "./refusal.ts";
 import type { Store } from "./store.ts";
 import { type Transaction, transact } from "./transaction.ts";
-
-export const DEFAULT_TTL_MS = 30_000;
-export const DEFAULT_MAX_HOLD_MS = 600_000;
 
 /** The handle of an agent on a store. A friend of the class, not exported from the package. */
 export let agentOn: <Data extends object>(store: Store, agentId: string) => Agent<Data>;
@@ -280,14 +278,7 @@ export class Agent<Data extends object = JsonObject> {
     // Not `async`: a promise for a promise would cost each waiter as much as its place in the queue.
     try {
       this.#checkOpen();
-      const lease = acquire<Data>(this.#store, {
-        agentId: this.agentId,
-        contextIds: readContextIds(contextIds),
-        ttlMs: readMs(options, "ttlMs", 1) ?? DEFAULT_TTL_MS,
-        maxHoldMs: readMs(options, "maxHoldMs", 0) ?? DEFAULT_MAX_HOLD_MS,
-        timeoutMs: readTimeout(options),
-        signal: readSignal(options),
-      });
+      const lease = acquire<Data>(this.#store, acquireCommand(this.agentId, contextIds, options));
       return Promise.resolve(lease);
     } catch (error) {
       return Promise.reject(error); // oxlint-disable-line typescript/prefer-promise-reject-errors -- a signal's reason

@@ -7,8 +7,12 @@ import {
   checkVersion,
   type ExpectedVersion,
   readBase,
+  readContextIds,
   readExpected,
+  readMs,
   readNote,
+  readSignal,
+  readTimeout,
   type WriteOptions,
 } from "./arguments.ts";
 import type { AnySharedContext } from "./context.ts";
@@ -90,4 +94,44 @@ export function removeCommand(
   checkId("contextId", contextId);
   const read = expected === undefined ? undefined : readExpected(contextId, expected);
   return { contextId, expected: read, author, note: readNote(options) };
+}
+
+/** How to acquire; every wait ends. */
+export interface AcquireOptions {
+  /** How long the lease lasts without renewal: 30,000 by default. `Infinity` for a lock that never expires. */
+  readonly ttlMs?: number;
+  /** How long the lease renews itself: 600,000 by default. */
+  readonly maxHoldMs?: number;
+  /** How long to wait in the queue: 30,000 by default; 0 takes what is free or fails at once. */
+  readonly timeoutMs?: number;
+  /** Gives up waiting; the promise rejects with its reason. */
+  readonly signal?: AbortSignal;
+}
+
+/** What an agent waits for, and how it holds it then. */
+export interface AcquireCommand {
+  readonly agentId: string;
+  readonly contextIds: readonly string[];
+  readonly ttlMs: number;
+  readonly maxHoldMs: number;
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal | undefined;
+}
+
+const DEFAULT_TTL_MS = 30_000;
+const DEFAULT_MAX_HOLD_MS = 600_000;
+
+export function acquireCommand(
+  agentId: string,
+  contextIds: string | readonly string[],
+  options: AcquireOptions | undefined,
+): AcquireCommand {
+  return {
+    agentId,
+    contextIds: readContextIds(contextIds),
+    ttlMs: readMs(options, "ttlMs", 1) ?? DEFAULT_TTL_MS,
+    maxHoldMs: readMs(options, "maxHoldMs", 0) ?? DEFAULT_MAX_HOLD_MS,
+    timeoutMs: readTimeout(options),
+    signal: readSignal(options),
+  };
 }

@@ -114,7 +114,7 @@ export class Handovers {
     this.#expel(this.#queues.waitersOf(agentId), error);
   }
 
-  /** How many wait for each context that is waited for. */
+  /** Who waits for each context that is waited for. */
   get queues(): Line[] {
     return this.#queues.lines;
   }

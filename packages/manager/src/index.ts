@@ -1,4 +1,4 @@
-export type { AcquireOptions } from "./acquire.ts";
+export type { AcquireOptions } from "./commands.ts";
 export { Agent, type LockOptions } from "./agent.ts";
 export type { ExpectedVersion, ForceUnlockOptions, PageOptions, WatchOptions, WriteOptions } from "./arguments.ts";
 export type { BlameLine } from "./blame.ts";

@@ -1,4 +1,4 @@
-import type { AcquireOptions } from "../acquire.ts";
+import type { AcquireCommand, AcquireOptions } from "../commands.ts";
 import { holding } from "../entry.ts";
 import { ContextError } from "../errors.ts";
 import { type AsyncLease, leaseOn } from "./lease.ts";
@@ -7,17 +7,11 @@ import type { Patient } from "./turnstile.ts";
 
 export type AsyncAcquireOptions = AcquireOptions;
 
-export interface Request {
-  readonly agentId: string;
-  readonly contextIds: readonly string[];
-  readonly ttlMs: number;
-  readonly maxHoldMs: number;
-  readonly timeoutMs: number;
-  readonly signal: AbortSignal | undefined;
-}
-
 /** All of the contexts or none: at once when they are free and nobody here waits for them, else after a wait. */
-export async function acquire<Data extends object>(store: SharedStore, request: Request): Promise<AsyncLease<Data>> {
+export async function acquire<Data extends object>(
+  store: SharedStore,
+  request: AcquireCommand,
+): Promise<AsyncLease<Data>> {
   const { contextIds, signal } = request;
   signal?.throwIfAborted();
   if (!contextIds.some((contextId) => store.turnstile.isAwaited(contextId))) {
@@ -28,7 +22,10 @@ export async function acquire<Data extends object>(store: SharedStore, request: 
 }
 
 /** The lease, or the lock that is in the way. */
-async function take<Data extends object>(store: SharedStore, request: Request): Promise<AsyncLease<Data> | Busy> {
+async function take<Data extends object>(
+  store: SharedStore,
+  request: AcquireCommand,
+): Promise<AsyncLease<Data> | Busy> {
   const granted = await store.grant(request);
   if (!(granted instanceof Busy)) return leaseOn<Data>(store, request, granted[0]?.lock?.token ?? 0);
   store.turnstile.holds(granted.contextId, granted.holder?.owner ?? null);
@@ -55,14 +52,14 @@ class Seeker<Data extends object> implements Patient {
   readonly agentId: string;
   readonly contextIds: readonly string[];
   readonly #store: SharedStore;
-  readonly #request: Request;
+  readonly #request: AcquireCommand;
   readonly #endsAtMs: number;
   #wake: (() => void) | undefined;
   #hasNews = true;
   #failure: { readonly reason: unknown } | undefined;
   #busy: Busy | undefined;
 
-  constructor(store: SharedStore, request: Request) {
+  constructor(store: SharedStore, request: AcquireCommand) {
     this.agentId = request.agentId;
     this.contextIds = request.contextIds;
     this.#store = store;

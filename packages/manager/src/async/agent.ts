@@ -1,14 +1,7 @@
+import { checkId, type ExpectedVersion, type WriteOptions } from "../arguments.ts";
+import type { LockOptions } from "../agent.ts";
 import {
-  checkId,
-  type ExpectedVersion,
-  readContextIds,
-  readMs,
-  readSignal,
-  readTimeout,
-  type WriteOptions,
-} from "../arguments.ts";
-import { DEFAULT_MAX_HOLD_MS, DEFAULT_TTL_MS, type LockOptions } from "../agent.ts";
-import {
+  acquireCommand,
   createCommand,
   mergeCommand,
   patchCommand,
@@ -275,14 +268,7 @@ export class AsyncAgent<Data extends object = JsonObject> {
    */
   async acquire(contextIds: string | readonly string[], options?: AsyncAcquireOptions): Promise<AsyncLease<Data>> {
     this.#checkOpen();
-    const lease = await acquire<Data>(this.#store, {
-      agentId: this.agentId,
-      contextIds: readContextIds(contextIds),
-      ttlMs: readMs(options, "ttlMs", 1) ?? DEFAULT_TTL_MS,
-      maxHoldMs: readMs(options, "maxHoldMs", 0) ?? DEFAULT_MAX_HOLD_MS,
-      timeoutMs: readTimeout(options),
-      signal: readSignal(options),
-    });
+    const lease = await acquire<Data>(this.#store, acquireCommand(this.agentId, contextIds, options));
     if (!this.#closed && !this.#store.closed) return lease;
     await lease.release().catch(() => undefined); // it was closed between the grant and its receipt
     throw new ContextError("CLOSED", this.#closed ? { agentId: this.agentId } : {});

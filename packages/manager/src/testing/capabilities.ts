@@ -4,21 +4,11 @@ import { equal, holds } from "./assert.ts";
 import { commitOne, content, creates, entryOf, loadOne, logSince, nextOf, replaces } from "./entries.ts";
 import { pause } from "./ground.ts";
 import type { Claim } from "./case.ts";
+import { statedOnce } from "./stated.ts";
 import type { EngineGround } from "./harness.ts";
 
 export const capabilities: readonly Claim<EngineGround>[] = [
-  {
-    name: "is stated once and for all",
-    async check(ground) {
-      const { supports } = await ground.open();
-      holds(Object.isFrozen(supports), "supports is frozen");
-      equal(
-        [typeof supports.durable, typeof supports.shared],
-        ["boolean", "boolean"],
-        "the types of durable and shared",
-      );
-    },
-  },
+  statedOnce,
   {
     name: "durable: what was committed is there when the store is opened again; else the store is a new one",
     async check(ground) {

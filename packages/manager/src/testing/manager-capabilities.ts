@@ -2,21 +2,11 @@
 
 import { equal, holds } from "./assert.ts";
 import type { Claim } from "./case.ts";
+import { statedOnce } from "./stated.ts";
 import type { ManagerGround } from "./managers.ts";
 
 export const managerCapabilities: readonly Claim<ManagerGround>[] = [
-  {
-    name: "is stated once and for all",
-    async check(ground) {
-      const { supports } = await ground.open();
-      holds(Object.isFrozen(supports), "supports is frozen");
-      equal(
-        [typeof supports.durable, typeof supports.shared],
-        ["boolean", "boolean"],
-        "the types of durable and shared",
-      );
-    },
-  },
+  statedOnce,
   {
     name: "durable: what was written is there when the store is opened again; else the store is a new one",
     async check(ground) {

@@ -24,6 +24,9 @@ const WAITED_FOR = { description: "TIMEOUT: it is free, but others waited for it
 const IN_THE_WAY = { description: "LOCKED: another agent holds it; `details` has `owner`, `since` and `expires_at`." };
 const LOST = { description: "LEASE_LOST: the lock of the token is held no longer." };
 const NEEDS_TOKEN = { description: "PRECONDITION_REQUIRED: Lock-Token is missing." };
+/** Refusals: of those that take, and of those whose token must be that of what is held. */
+const NOT_TAKEN = { 404: NOT_FOUND, 408: WAITED_FOR, 413: TOO_LARGE, 415: MEDIA_TYPE, 423: IN_THE_WAY };
+const NOT_HELD = { 404: NOT_FOUND, 412: LOST, 413: TOO_LARGE, 415: MEDIA_TYPE, 428: NEEDS_TOKEN };
 
 export const lockRoutes: readonly Route[] = [
   {
@@ -35,11 +38,7 @@ export const lockRoutes: readonly Route[] = [
     body: { content: { [JSON_TYPE]: "LockRequest" }, optional: true },
     answers: {
       200: { ...HELD, description: "The caller holds the lock; the header Lock-Token and `lock_token` are its token." },
-      404: NOT_FOUND,
-      408: WAITED_FOR,
-      413: TOO_LARGE,
-      415: MEDIA_TYPE,
-      423: IN_THE_WAY,
+      ...NOT_TAKEN,
     },
     handle: async (call) => {
       const fields = readFields(call.body, ["ttl_ms", "timeout_ms"]);
@@ -61,11 +60,7 @@ export const lockRoutes: readonly Route[] = [
     body: { content: { [JSON_TYPE]: "Renewal" }, optional: true },
     answers: {
       200: { ...HELD, description: "Renewed." },
-      404: NOT_FOUND,
-      412: LOST,
-      413: TOO_LARGE,
-      415: MEDIA_TYPE,
-      428: NEEDS_TOKEN,
+      ...NOT_HELD,
     },
     handle: async (call) => {
       const agent = call.agent(requireToken(call));
@@ -106,11 +101,7 @@ export const lockRoutes: readonly Route[] = [
     body: { content: { [JSON_TYPE]: "LocksRequest" } },
     answers: {
       200: { ...GRANT, description: "The caller holds all of them; the header Lock-Token is their token." },
-      404: NOT_FOUND,
-      408: WAITED_FOR,
-      413: TOO_LARGE,
-      415: MEDIA_TYPE,
-      423: IN_THE_WAY,
+      ...NOT_TAKEN,
     },
     handle: async (call) => {
       const fields = readFields(call.body, ["context_ids", "ttl_ms", "timeout_ms"]);
@@ -130,11 +121,7 @@ export const lockRoutes: readonly Route[] = [
     body: { content: { [JSON_TYPE]: "LocksRenewal" } },
     answers: {
       200: { ...GRANT, description: "Renewed." },
-      404: NOT_FOUND,
-      412: LOST,
-      413: TOO_LARGE,
-      415: MEDIA_TYPE,
-      428: NEEDS_TOKEN,
+      ...NOT_HELD,
     },
     handle: async (call) => {
       const fields = readFields(call.body, ["context_ids", "ttl_ms"]);
@@ -151,11 +138,7 @@ export const lockRoutes: readonly Route[] = [
     body: { content: { [JSON_TYPE]: "LocksRelease" } },
     answers: {
       204: { description: "Released." },
-      404: NOT_FOUND,
-      412: LOST,
-      413: TOO_LARGE,
-      415: MEDIA_TYPE,
-      428: NEEDS_TOKEN,
+      ...NOT_HELD,
     },
     handle: async (call) => {
       await call.agent(requireToken(call)).release(readContextIds(readFields(call.body, ["context_ids"])));
