@@ -73,11 +73,15 @@ function corrupt(contextId: string, reason: string): ContextError {
 /** The changes of one transaction, as an engine has logged them: a list of `LoggedChange` as JSON. */
 export function decodeChanges(revision: number, opId: string, text: string): EngineChange[] {
   try {
-    return (JSON.parse(text) as (LoggedChange & { readonly entry?: unknown })[]).map((change) => ({
-      ...change,
+    const logged = JSON.parse(text) as readonly (LoggedChange & { readonly entry?: unknown })[];
+    return logged.map(({ kind, contextId, agentId, note, entry }) => ({
       revision,
       opId,
-      entry: change.entry == null || change.contextId === null ? null : entryFrom(change.contextId, change.entry),
+      kind,
+      contextId,
+      agentId,
+      note,
+      entry: entry == null || contextId === null ? null : entryFrom(contextId, entry),
     }));
   } catch (error) {
     if (error instanceof ContextError) throw error;

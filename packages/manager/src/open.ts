@@ -49,7 +49,7 @@ const LIVE_LIMIT = 1_024;
  *   usual.
  * - `redis://host:6379` (`rediss://`, `valkey://`) is for many machines too, through the package `redis`.
  * - `http://host:port` (`https://`) is a `shared-context-server`, with `token` and `agentId`. The limits are its own, and
- *   INVALID here. Leases over several contexts and `clear` are UNSUPPORTED.
+ *   INVALID here.
  *
  * `?namespace=name` separates managers in one storage.
  *

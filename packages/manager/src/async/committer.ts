@@ -2,8 +2,12 @@
  * Between the rules and an engine: loads what commands are about, lets the rules make plans, and commits them. What
  * is asked for at the same time shares one round trip (group commit); commands for the same context are planned one on
  * the result of the other. Each keeps its own outcome.
+ *
+ * What is known already is not loaded: an engine commits only what is planned on what is there. Whoever would be refused
+ * by what is only believed, or would do nothing, is planned again on what has been loaded.
  */
 
+import type { Clock } from "../clock.ts";
 import type { Counters } from "../counters.ts";
 import { type CommitOutcome, type Engine, placeholder, type Transaction } from "../engine.ts";
 import { changesData, type Entry, stamp, type Time } from "../entry.ts";
@@ -11,6 +15,8 @@ import { ContextError, isContextError } from "../errors.ts";
 import { Plan } from "../plan.ts";
 import { accepted } from "../refusal.ts";
 import { Rejection } from "../rejection.ts";
+import type { Follower } from "./follower.ts";
+import { Known } from "./known.ts";
 import type { Named } from "../rules.ts";
 import { clearingTransaction, settleFound, transactionOf } from "./transactions.ts";
 
@@ -30,6 +36,8 @@ export interface Job<Result> extends Named {
   readonly counts?: boolean;
   /** It deletes every context; then it has no plan. */
   readonly clears?: boolean;
+  /** Whether it must know the lease time. */
+  readonly isTimed?: boolean;
   /** Whether it must know old versions of a context. */
   wantsHistory?(found: Entry | undefined): boolean;
   plan(plan: Plan, view: View): Result | Rejection;
@@ -66,16 +74,18 @@ const CHANGES_AT_ONCE = 1_000;
 export class Committer {
   readonly #engine: Engine;
   readonly #counters: Counters;
-  readonly #onCommit: (first: number, last: number) => void;
+  readonly #follower: Pick<Follower, "head" | "committed">;
+  readonly #known: Known;
   readonly #queue: Queued[] = [];
   readonly #name = `${Date.now().toString(36)}-${Math.random().toString(36).slice(2)}`;
   #operations = 0;
   #running: Promise<void> | undefined;
 
-  constructor(engine: Engine, counters: Counters, onCommit: (first: number, last: number) => void) {
+  constructor(engine: Engine, clock: Clock, counters: Counters, follower: Pick<Follower, "head" | "committed">) {
     this.#engine = engine;
+    this.#known = new Known(clock);
     this.#counters = counters;
-    this.#onCommit = onCommit;
+    this.#follower = follower;
   }
 
   /** @returns what the job's plan came to, once it is committed; rejects with its refusal. */
@@ -105,17 +115,17 @@ export class Committer {
 
   /** @returns those that another was faster than. */
   async #round(batch: readonly Queued[]): Promise<Queued[]> {
+    let found = this.#believed(batch);
+    const isBelieved = found !== undefined;
     let planned: Planned[];
     const transactions: Transaction[] = [];
     let outcomes: CommitOutcome[] = [];
-    let head = 0;
     try {
-      const found = await this.#load(batch);
-      head = found.head;
+      found ??= await this.#load(batch);
       planned = this.#plan(batch, found, transactions);
       if (transactions.length > 0) {
         // Whoever begins to listen now may be told of the head before this is known to have happened.
-        this.#onCommit(head + 1, head);
+        this.#follower.committed(found.head + 1, found.head);
         outcomes = await this.#engine.commit(transactions);
       }
     } catch (error) {
@@ -129,18 +139,50 @@ export class Committer {
       for (const { reject } of batch) reject(failure);
       return [];
     }
-    const revisions = await this.#revisionsOf(outcomes, transactions, head);
+    const revisions = await this.#revisionsOf(outcomes, transactions, found.head);
     settleFound(outcomes, transactions, revisions);
+    this.#learn(transactions, revisions);
     const done = revisions.filter((revision) => typeof revision === "number");
-    if (done.length > 0) this.#onCommit(Math.min(...done), Math.max(...done));
-    const again = planned.filter((one) => !this.#isSettled(one, revisions)).map(({ queued }) => queued);
+    if (done.length > 0) this.#follower.committed(Math.min(...done), Math.max(...done));
+    const again = planned
+      .filter((one) => (isBelieved && one.index === undefined) || !this.#isSettled(one, revisions))
+      .map(({ queued }) => queued);
+    if (isBelieved) for (const { job } of again) for (const id of job.contextIds) this.#known.doubt(id);
     return [...again, ...batch.slice(planned.length)];
+  }
+
+  /** What is known of all that a batch is about; `undefined` when it must be asked for. */
+  #believed(batch: readonly Queued[]): Found | undefined {
+    const present = new Map<string, Entry | undefined>();
+    for (const { job } of batch) {
+      const { contextIds, counts = false, clears = false, isTimed = false } = job;
+      if (contextIds.length === 0 || counts || clears || isTimed) return undefined;
+      for (const id of contextIds) {
+        const entry = this.#known.calm(id);
+        if (entry === undefined || job.wantsHistory?.(entry) === true) return undefined;
+        present.set(id, entry);
+      }
+    }
+    return { present, history: new Map(), time: this.#known.time, head: this.#follower.head, contexts: 0 };
+  }
+
+  #learn(transactions: readonly Transaction[], revisions: readonly (number | undefined | ContextError)[]): void {
+    for (const [index, { writes, clears = false }] of transactions.entries()) {
+      const hasHappened = typeof revisions[index] === "number";
+      if (clears) this.#known.clear();
+      for (const { id, next } of writes) {
+        if (!hasHappened) this.#known.doubt(id);
+        else if (next !== undefined) this.#known.committed(id, next ?? undefined);
+      }
+    }
   }
 
   async #load(batch: readonly Queued[]): Promise<Found> {
     const ids = [...new Set(batch.flatMap(({ job }) => job.contextIds))];
     const counts = batch.some(({ job }) => job.counts === true);
-    const { entries, time, head, contexts = 0 } = await this.#engine.load(ids, counts);
+    const loaded = await this.#engine.load(ids, counts);
+    this.#known.loaded(ids, loaded);
+    const { entries, time, head, contexts = 0 } = loaded;
     const present = new Map(ids.map((id, index) => [id, entries[index]]));
     const wanted = batch.flatMap(({ job }) =>
       job.contextIds.filter((id) => job.wantsHistory?.(present.get(id)) ?? false),

@@ -36,7 +36,6 @@ export class Follower implements Log {
   readonly #places = new Map<Reader, Place>();
   readonly #readers = new Audience<Place>();
   readonly #subscribers = new Audience<Subscriber>();
-  /** The newest revision that is known of. */
   #head: number;
   /** All up to here has been told; `undefined` while that is being asked for. */
   #told: number | undefined;
@@ -54,6 +53,11 @@ export class Follower implements Log {
 
   get size(): number {
     return this.#readers.size + this.#subscribers.size;
+  }
+
+  /** The newest revision that is known of. */
+  get head(): number {
+    return this.#head;
   }
 
   /** Something was seen at this revision. */

@@ -49,7 +49,7 @@ export class AsyncStore implements SharedStore {
     this.admission = admission;
     this.#maxContexts = maxContexts;
     this.follower = new Follower(engine, head);
-    this.#committer = new Committer(engine, this.counters, (first, last) => this.follower.committed(first, last));
+    this.#committer = new Committer(engine, clock, this.counters, this.follower);
   }
 
   get supports(): Readonly<EngineSupports> {
@@ -139,7 +139,7 @@ export class AsyncStore implements SharedStore {
   async lock(command: rules.LockCommand): Promise<Entry> {
     const { contextId, operationId } = command;
     const rule: Rule = (found, _id, { time }) => rules.lock(found, command, time);
-    return (await this.#change([contextId], rule, { operationId }))[0] as Entry;
+    return (await this.#change([contextId], rule, { operationId, isTimed: true }))[0] as Entry;
   }
 
   async unlock(command: rules.UnlockCommand): Promise<boolean> {
@@ -167,6 +167,7 @@ export class AsyncStore implements SharedStore {
       return await this.run({
         contextIds,
         operationId,
+        isTimed: true,
         plan: (plan, { time }) => {
           const missing = contextIds.find((contextId) => plan.read(contextId) === undefined);
           if (missing !== undefined) return new Rejection("NOT_FOUND", { contextId: missing });
@@ -193,9 +194,8 @@ export class AsyncStore implements SharedStore {
   }
 
   renew(contextIds: readonly string[], holder: Holder, ttlMs: number): Promise<readonly Entry[]> {
-    return this.#change(contextIds, (found, contextId, { time }) =>
-      rules.renew(found, { ...holder, contextId, ttlMs }, time),
-    );
+    const rule: Rule = (found, contextId, { time }) => rules.renew(found, { ...holder, contextId, ttlMs }, time);
+    return this.#change(contextIds, rule, { isTimed: true });
   }
 
   async release(contextIds: readonly string[], holder: Holder, { operationId }: rules.Named = {}): Promise<void> {
@@ -208,11 +208,12 @@ export class AsyncStore implements SharedStore {
   #change(
     contextIds: readonly string[],
     rule: Rule,
-    { operationId, act }: rules.Named & { readonly act?: Act } = {},
+    { operationId, isTimed = false, act }: rules.Named & { readonly isTimed?: boolean; readonly act?: Act } = {},
   ): Promise<Entry[]> {
     return this.run({
       contextIds,
       operationId,
+      isTimed,
       plan: (plan, view) => {
         const entries: Entry[] = [];
         for (const contextId of contextIds) {

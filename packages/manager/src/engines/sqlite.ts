@@ -6,7 +6,7 @@
  * for another process that is longer than a few milliseconds without letting the event loop run.
  */
 
-import type { DatabaseSync, StatementSync } from "node:sqlite";
+import type { DatabaseSync } from "node:sqlite";
 import { decodeChanges, decodeEntry, encodeEntry } from "../codec.ts";
 import type {
   CommitOutcome,
@@ -18,27 +18,25 @@ import type {
   Loaded,
   LoggedChange,
   Transaction,
-  Write,
 } from "../engine.ts";
-import { pageStart, resolved, settle } from "../engine.ts";
+import { pageStart } from "../engine.ts";
 import type { Entry } from "../entry.ts";
 import { invalid } from "../errors.ts";
 import { reading, translated, whenFree } from "./sqlite/busy.ts";
+import { Contexts, type Statements } from "./sqlite/contexts.ts";
 import { checkVersion, inTransaction, loadDriver, namespaceOf, prepareFile } from "./sqlite/file.ts";
 import { currentBase, type LeaseBase, uptimeMs } from "./sqlite/lease-clock.ts";
 import { SQL } from "./sqlite/statements.ts";
 
 const POLL_MS = 4;
-const TRIM_EVERY = 1_024;
-const CACHED_ENTRIES = 4_096;
+/** So many revisions at once: nobody else writes meanwhile, and the event loop stands still. */
+const TRIMMED_AT_ONCE = 128;
 
-interface LogPart {
-  readonly oldest: number | null;
-  readonly head: number | null;
-  readonly rows: readonly { readonly revision: number; readonly op: string; readonly changes: string }[];
+interface LogRow {
+  readonly revision: number;
+  readonly op: string;
+  readonly changes: string;
 }
-
-type Statements = { readonly [Name in keyof typeof SQL]: StatementSync };
 
 export async function openSqlite(path: string, parameters: URLSearchParams, options: EngineOptions): Promise<Engine> {
   const { DatabaseSync: Database } = await loadDriver();
@@ -68,11 +66,11 @@ export class SqliteEngine implements Engine {
   readonly #ns: number;
   readonly #options: EngineOptions;
   readonly #base: LeaseBase;
-  /** What has been read and not changed since; valid while nobody else has committed. */
-  readonly #cache = new Map<string, Entry | undefined>();
-  #cachedAt = -1;
-  #cachedHead = 0;
-  #commits = 0;
+  readonly #contexts: Contexts;
+  /** When the contexts and the ends of the log were read: they hold while nobody else has committed. */
+  #readAt = -1;
+  #head = 0;
+  #oldest = 1;
   readonly #listeners = new Set<() => void>();
   #poll: ReturnType<typeof setInterval> | undefined;
   #polledAt = -1;
@@ -85,16 +83,17 @@ export class SqliteEngine implements Engine {
     this.#sql = Object.fromEntries(
       Object.entries(SQL).map(([name, text]) => [name, database.prepare(text)]),
     ) as Statements;
+    this.#contexts = new Contexts(this.#sql, namespace, options.historyLimit);
     this.#base = inTransaction(database, () => this.#leaseBase());
   }
 
   async load(ids: readonly string[], counts = false): Promise<Loaded> {
     return reading(() => {
-      this.#dropStale();
-      const entries = ids.map((id) => this.#entryOf(id));
-      const contexts = counts ? (this.#sql.count.get(this.#ns) as { contexts: number }).contexts : undefined;
+      this.#forgetStale();
+      const entries = ids.map((id) => this.#contexts.get(id));
+      const contexts = counts ? this.#contexts.count() : undefined;
       const time = { wallMs: Date.now(), leaseMs: uptimeMs() + this.#base.offsetMs };
-      return { entries, time, head: this.#cachedHead, contexts };
+      return { entries, time, head: this.#head, contexts };
     });
   }
 
@@ -106,30 +105,31 @@ export class SqliteEngine implements Engine {
 
   async list({ prefix, after, limit }: Parameters<Engine["list"]>[0]): Promise<EnginePage> {
     return reading(() => {
-      const { head } = this.#sql.head.get() as { head: number | null };
+      const { head } = this.#ends();
       const rows = this.#sql.page.all(this.#ns, pageStart(after), prefix, limit) as {
         seq: number;
         id: string;
         entry: string;
       }[];
       const next = rows.length < limit ? undefined : String(rows.at(-1)?.seq);
-      return { entries: rows.map(({ id, entry }) => decodeEntry(id, entry)), next, head: head ?? 0 };
+      return { entries: rows.map(({ id, entry }) => decodeEntry(id, entry)), next, head };
     });
   }
 
   async changes({ after, limit }: Parameters<Engine["changes"]>[0]): Promise<EngineChanges> {
     return reading(() => {
-      const { oldest, head, rows } = this.#readLog(after, limit);
+      // Whoever trims the log between the reading of its ends and of its rows would leave a gap unnoticed.
+      const { ends, rows } = this.#atOneMoment(() => ({
+        ends: this.#ends(),
+        rows: this.#sql.changes.all(after, this.#ns, limit) as unknown as LogRow[],
+      }));
       const changes = rows.flatMap(({ revision, op, changes: text }) => decodeChanges(revision, op, text));
-      return { changes, head: head ?? 0, oldest: oldest ?? 1 };
+      return { changes, ...ends };
     });
   }
 
   async history(id: string): Promise<Entry[]> {
-    return reading(() => {
-      const rows = this.#sql.versions.all(this.#ns, id) as { entry: string }[];
-      return rows.map(({ entry }) => decodeEntry(id, entry)).slice(-this.#options.historyLimit || rows.length);
-    });
+    return reading(() => this.#atOneMoment(() => this.#contexts.history(id)));
   }
 
   onWake(listener: () => void): () => void {
@@ -153,17 +153,15 @@ export class SqliteEngine implements Engine {
     let outcomes: CommitOutcome[] = [];
     let isEnding = false;
     try {
-      this.#dropStale();
+      this.#forgetStale();
       const revisions: number[] = [];
       outcomes = transactions.map((transaction) => this.#apply(transaction, revisions));
-      if (this.#commits % TRIM_EVERY === 0) this.#trimLog();
-      this.#commits += 1;
+      this.#trimLog();
       isEnding = true;
       this.#database.exec("COMMIT");
       return outcomes;
     } catch (error) {
-      this.#cache.clear();
-      this.#cachedAt = -1;
+      this.#readAt = -1;
       const isOpen = this.#database.isTransaction;
       if (isOpen) this.#database.exec("ROLLBACK");
       // What could be rolled back has not happened; of what has ended in an error, the log knows.
@@ -188,86 +186,59 @@ export class SqliteEngine implements Engine {
   }
 
   #apply(transaction: Transaction, revisions: number[]): CommitOutcome {
-    const { writes, clears = false } = transaction;
-    for (const { id, expect } of writes) {
-      if ((this.#entryOf(id)?.revision ?? 0) === resolved(expect, revisions)) continue;
+    const { opId, writes, changes, clears = false } = transaction;
+    if (!this.#contexts.fit(writes, revisions)) {
       revisions.push(Number.NaN);
       return { kind: "mismatch" };
     }
-    const revision = this.#cachedHead + 1;
+    const revision = this.#head + 1;
     revisions.push(revision);
-    if (clears) this.#clear();
-    const texts = new Map<Entry, string>(); // the log has the same entries
-    for (const write of writes) this.#write(write, revisions, texts);
-    this.#sql.logAt.run(revision, this.#ns, transaction.opId, encodeChanges(transaction.changes, texts));
-    this.#cachedHead = revision;
+    if (clears) this.#contexts.clear();
+    const version = madeBy(transaction);
+    const texts = new Map<Entry, string>();
+    const logging = { revisions, oldest: this.#oldest, isFound: version !== undefined, texts };
+    let past = 0;
+    for (const write of writes) past = this.#contexts.write(write, logging)?.past ?? 0;
+    const log = [revision, this.#ns, opId, encodeChanges(changes, texts)] as const;
+    if (version === undefined) this.#sql.logAt.run(...log, null, null, null, null);
+    else this.#sql.logAt.run(...log, version.contextId, Number(version.version), version.incarnation, past);
+    this.#head = revision;
     return { kind: "ok", revision };
-  }
-
-  #write({ id, next, keeps }: Write, revisions: readonly number[], texts: Map<Entry, string>): void {
-    if (next === undefined) return;
-    const found = this.#entryOf(id);
-    if (keeps === null && this.#options.historyLimit > 0) this.#sql.forget.run(this.#ns, id);
-    if (keeps === true && this.#options.historyLimit > 0) this.#keep(id);
-    if (found !== undefined && (next === null || keeps === null)) this.#sql.remove.run(this.#ns, id);
-    this.#remember(id, next ?? undefined);
-    if (next === null) return;
-    settle(next, revisions);
-    const text = encodeEntry(next);
-    texts.set(next, text);
-    if (found === undefined || keeps === null) this.#sql.add.run(this.#ns, id, next.revision, text);
-    else this.#sql.replace.run(next.revision, text, this.#ns, id);
-  }
-
-  #keep(id: string): void {
-    const { historyLimit } = this.#options;
-    this.#sql.keep.run(this.#ns, id);
-    if (historyLimit !== Infinity) this.#sql.trimVersions.run(this.#ns, id, historyLimit);
   }
 
   /** The last row stays, whatever the limit: it has the head. */
   #trimLog(): void {
     const { changeLogLimit } = this.#options;
-    if (changeLogLimit !== Infinity) this.#sql.trimLog.run(this.#cachedHead - Math.max(changeLogLimit, 1));
+    const last = this.#head - Math.max(changeLogLimit, 1);
+    if (last < this.#oldest + TRIMMED_AT_ONCE) return;
+    this.#contexts.saveLogged(last);
+    this.#sql.trimLog.run(last);
+    this.#oldest = last + 1;
   }
 
-  #clear(): void {
-    this.#sql.removeAll.run(this.#ns);
-    this.#sql.forgetAll.run(this.#ns);
-    this.#cache.clear();
-  }
-
-  #entryOf(id: string): Entry | undefined {
-    if (this.#cache.has(id)) return this.#cache.get(id);
-    const row = this.#sql.contextOf.get(this.#ns, id) as { entry: string } | undefined;
-    const entry = row && decodeEntry(id, row.entry);
-    this.#remember(id, entry);
-    return entry;
-  }
-
-  #remember(id: string, entry: Entry | undefined): void {
-    if (this.#cache.size >= CACHED_ENTRIES) this.#cache.clear();
-    this.#cache.set(id, entry);
-  }
-
-  /** At one moment: whoever trims the log between the reading of its ends and of its rows would leave a gap unnoticed. */
-  #readLog(after: number, limit: number): LogPart {
+  #atOneMoment<Result>(read: () => Result): Result {
     this.#database.exec("BEGIN");
     try {
-      const ends = this.#sql.ends.get() as Pick<LogPart, "oldest" | "head">;
-      return { ...ends, rows: this.#sql.changes.all(after, this.#ns, limit) as unknown as LogPart["rows"] };
+      return read();
     } finally {
       this.#database.exec("COMMIT");
     }
   }
 
+  #ends(): { readonly oldest: number; readonly head: number } {
+    const { oldest, head } = this.#sql.ends.get() as { oldest: number | null; head: number | null };
+    return { oldest: oldest ?? 1, head: head ?? 0 };
+  }
+
   /** Forgets what it has read if another connection has committed since. */
-  #dropStale(): void {
+  #forgetStale(): void {
     const version = this.#dataVersion();
-    if (version === this.#cachedAt) return;
-    this.#cache.clear();
-    this.#cachedHead = (this.#sql.head.get() as { head: number | null }).head ?? 0;
-    this.#cachedAt = version;
+    if (version === this.#readAt) return;
+    this.#contexts.forget();
+    const { oldest, head } = this.#ends();
+    this.#oldest = oldest;
+    this.#head = head;
+    this.#readAt = version;
   }
 
   /** Changes when another connection has committed, and only then. */
@@ -301,6 +272,14 @@ export class SqliteEngine implements Engine {
     this.#sql.setMeta.run("lease_base", JSON.stringify(base));
     return base;
   }
+}
+
+/** The one version that a transaction makes, where it makes one and no more: a history finds it in the log. */
+function madeBy({ writes, changes }: Transaction): Entry | undefined {
+  const [write] = writes;
+  if (write?.next == null || writes.length > 1 || changes.at(-1)?.entry !== write.next) return undefined;
+  const isSameVersion = write.keeps === false && write.expect !== 0;
+  return isSameVersion ? undefined : write.next;
 }
 
 function encodeChanges(changes: readonly LoggedChange[], texts: ReadonlyMap<Entry, string>): string {

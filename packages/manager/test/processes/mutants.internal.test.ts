@@ -20,6 +20,7 @@ describe.skipIf(store === undefined)("the checker finds it when", () => {
     ["a transaction takes the write lock only when it writes", "", { processes: 5 }],
     ["the token of a lease is not checked", "two holders", {}],
     ["a mismatch is reported as CONFLICT", "unjustified refusal", {}],
+    ["who is refused by what was only believed is told so", "unjustified refusal", {}],
     ["the log has no operation ids", "done twice", { cuts: CUTS }],
   ])(
     "%s",

@@ -31,10 +31,15 @@ export const MUTANTS = {
     }
     if (own === undefined`,
   },
+  "who is refused by what was only believed is told so": {
+    file: "/src/async/committer.ts",
+    from: "(isBelieved && one.index === undefined) || ",
+    to: "",
+  },
   "the log has no operation ids": {
     file: "/src/engines/sqlite.ts",
-    from: "transaction.opId, encodeChanges",
-    to: '"", encodeChanges',
+    from: "this.#ns, opId, encodeChanges",
+    to: 'this.#ns, "", encodeChanges',
   },
 } satisfies Record<string, Mutant>;
 

@@ -4,13 +4,16 @@
 import type { DatabaseSync } from "node:sqlite";
 import { ContextError } from "../../errors.ts";
 import { initial } from "./migrations/0001-initial.ts";
+import { historyInTheLog } from "./migrations/0002-history-in-the-log.ts";
 import { SQL } from "./statements.ts";
 
-const MIGRATIONS = [initial];
+const MIGRATIONS = [initial, historyInTheLog];
 /** Marks a file as one of ours. */
 const APPLICATION_ID = 0x53434d31;
 /** A bug in the write-ahead log of earlier ones can corrupt a file that several processes write. */
 const OLDEST_SQLITE = "3.51.3";
+/** The log before the file may grow to so many: 16 MB. Each time it is emptied, it is synchronised twice. */
+const CHECKPOINT_PAGES = 4_000;
 
 export async function loadDriver(): Promise<{ readonly DatabaseSync: typeof DatabaseSync }> {
   try {
@@ -36,7 +39,7 @@ export function checkVersion(database: DatabaseSync): void {
 }
 
 export function prepareFile(database: DatabaseSync, synchronous: "full" | "normal"): void {
-  database.exec("PRAGMA journal_mode = WAL");
+  database.exec(`PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
   database.exec(`PRAGMA synchronous = ${synchronous.toUpperCase()}`);
   if (layoutOf(database) === MIGRATIONS.length) return;
   inTransaction(database, () => {

@@ -1,21 +1,28 @@
 /** Every statement that the engine runs, by what it does. */
 export const SQL = {
-  contextOf: "SELECT revision, entry FROM contexts WHERE ns = ? AND id = ?",
+  contextOf: "SELECT entry, logged, past FROM contexts WHERE ns = ? AND id = ?",
   count: "SELECT count(*) AS contexts FROM contexts WHERE ns = ?",
-  head: "SELECT max(revision) AS head FROM log",
   ends: "SELECT min(revision) AS oldest, max(revision) AS head FROM log",
-  add: "INSERT INTO contexts (ns, id, revision, entry) VALUES (?, ?, ?, ?)",
-  replace: "UPDATE contexts SET revision = ?, entry = ? WHERE ns = ? AND id = ?",
+  add: `INSERT INTO contexts (ns, id, revision, entry, version, incarnation, logged, past)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+  replace: "UPDATE contexts SET revision = ?, entry = ?, version = ?, logged = ?, past = ? WHERE ns = ? AND id = ?",
   remove: "DELETE FROM contexts WHERE ns = ? AND id = ?",
   removeAll: "DELETE FROM contexts WHERE ns = ?",
-  keep: "INSERT INTO versions (ns, id, revision, entry) SELECT ns, id, revision, entry FROM contexts WHERE ns = ? AND id = ?",
-  versions: "SELECT entry FROM versions WHERE ns = ? AND id = ? ORDER BY revision",
-  // The newest so many stay.
-  trimVersions: `DELETE FROM versions WHERE ns = ?1 AND id = ?2 AND revision <= (
-    SELECT revision FROM versions WHERE ns = ?1 AND id = ?2 ORDER BY revision DESC LIMIT 1 OFFSET ?3)`,
+  keep: `INSERT OR REPLACE INTO versions (ns, id, version, entry)
+    SELECT ns, id, version, entry FROM contexts WHERE ns = ? AND id = ?`,
+  versions: "SELECT version, entry FROM versions WHERE ns = ? AND id = ?",
+  trimVersions: "DELETE FROM versions WHERE ns = ? AND id = ? AND version < ?",
+  // The last change has the entry, whatever came before it.
+  logged: "SELECT changes -> '$[#-1].entry' AS entry, past FROM log WHERE revision = ? AND ns = ? AND id = ?",
+  saveLogged: `INSERT OR IGNORE INTO versions (ns, id, version, entry)
+    SELECT log.ns, log.id, log.version, log.changes -> '$[#-1].entry'
+    FROM log CROSS JOIN contexts ON contexts.ns = log.ns AND contexts.id = log.id
+    WHERE log.revision <= ?1 AND log.incarnation = contexts.incarnation
+      AND log.version BETWEEN contexts.version - ?2 AND contexts.version - 1`,
   forget: "DELETE FROM versions WHERE ns = ? AND id = ?",
   forgetAll: "DELETE FROM versions WHERE ns = ?",
-  logAt: "INSERT INTO log (revision, ns, op, changes) VALUES (?, ?, ?, ?)",
+  logAt: `INSERT INTO log (revision, ns, op, changes, id, version, incarnation, past)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
   // A renewal is a revision without a change.
   changes: `SELECT revision, op, changes FROM log
     WHERE revision > ? AND ns = ? AND changes <> '[]' ORDER BY revision LIMIT ?`,

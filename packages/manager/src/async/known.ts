@@ -1,0 +1,70 @@
+/** What this process has last seen of contexts, to plan on without asking: the commit says whether it is still so. */
+
+import type { Clock } from "../clock.ts";
+import type { Loaded } from "../engine.ts";
+import type { Entry, Time } from "../entry.ts";
+
+interface Sighting {
+  readonly entry: Entry | undefined;
+  /** Nobody else has written it between the last two times that it was seen. */
+  readonly isCalm: boolean;
+}
+
+const KEPT_ENTRIES = 4_096;
+
+export class Known {
+  readonly #clock: Clock;
+  readonly #sightings = new Map<string, Sighting>();
+  /** How far the wall clock of the engine is ahead of this process's. */
+  #aheadMs = 0;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /**
+   * Wall time as the engine would tell it. Lease time it does not tell: no lock has lapsed. Who is refused because
+   * of that asks.
+   */
+  get time(): Time {
+    return { wallMs: this.#clock.wallMs() + this.#aheadMs, leaseMs: -Infinity };
+  }
+
+  /** An entry worth planning on: where others write too, it would be wrong as often as right. */
+  calm(id: string): Entry | undefined {
+    const sighting = this.#sightings.get(id);
+    return sighting?.isCalm === true ? sighting.entry : undefined;
+  }
+
+  loaded(ids: readonly string[], { entries, time }: Loaded): void {
+    this.#aheadMs = time.wallMs - this.#clock.wallMs();
+    for (const [index, id] of ids.entries()) {
+      const entry = entries[index];
+      const before = this.#sightings.get(id);
+      this.#remember(id, { entry, isCalm: before === undefined || before.entry?.revision === entry?.revision });
+    }
+  }
+
+  /** This process has written it. */
+  committed(id: string, entry: Entry | undefined): void {
+    this.#remember(id, { entry, isCalm: this.#sightings.get(id)?.isCalm ?? true });
+  }
+
+  /** It may be otherwise by now. */
+  doubt(id: string): void {
+    const sighting = this.#sightings.get(id);
+    if (sighting !== undefined) this.#sightings.set(id, { ...sighting, isCalm: false });
+  }
+
+  clear(): void {
+    this.#sightings.clear();
+  }
+
+  #remember(id: string, sighting: Sighting): void {
+    if (this.#sightings.size >= KEPT_ENTRIES && !this.#sightings.has(id)) {
+      const [first = ""] = this.#sightings.keys();
+      this.#sightings.delete(first);
+    }
+    this.#sightings.set(id, sighting);
+  }
+}
