@@ -43,15 +43,20 @@ function compare(before: unknown, after: unknown, path: string, patch: JsonPatch
 type Plain = Readonly<Record<string, unknown>>;
 
 function compareObjects(before: Plain, after: Plain, path: string, patch: JsonPatchOperation[]): void {
+  let common = 0;
   for (const key of Object.keys(before)) {
     const old = before[key];
+    if (old === undefined) continue;
     const value = valueAt(after, key);
-    if (old === value || old === undefined) continue;
+    if (value !== undefined) common += 1;
+    if (old === value) continue;
     const place = `${path}/${escapeToken(key)}`;
     if (value === undefined) patch.push({ op: "remove", path: place });
     else compare(old, value, place, patch);
   }
-  for (const key of Object.keys(after)) {
+  const keys = Object.keys(after);
+  if (keys.length === common) return;
+  for (const key of keys) {
     if (after[key] === undefined || valueAt(before, key) !== undefined) continue;
     patch.push({ op: "add", path: `${path}/${escapeToken(key)}`, value: after[key] as JsonValue });
   }
