@@ -101,7 +101,7 @@ function copyObject(source: Plain, level: number, previous: unknown): Plain | un
   for (const key in copy) {
     const value = copy[key];
     if (isScalar(value)) continue;
-    let below = typeof value === "object" && value !== null ? Owned.height(value) : 0;
+    let below = heightOf(value);
     if (below === 0) {
       if (!Object.hasOwn(copy, key)) continue; // somebody extended Object.prototype
       if (value === undefined) {
@@ -152,6 +152,42 @@ function copyArray(source: readonly unknown[], level: number, previous: unknown)
 }
 
 const NOTHING: unknown[] = [];
+
+/**
+ * Makes the copy of an owned value the store's own where it is, with a look only at what is not shared: the values at
+ * `changed`. Where one of them cannot be kept nothing is done, and whoever copies it sees why.
+ *
+ * @param hasLost - whether it lacks values of `base`.
+ */
+export function adopt(
+  copy: Plain | unknown[],
+  base: object,
+  changed: ReadonlySet<string | number>,
+  hasLost: boolean,
+): void {
+  const before = Owned.height(base);
+  if (before === 0) return;
+  let height = 1;
+  let heightLost = hasLost ? before : 1;
+  for (const key of changed) {
+    const old = Object.hasOwn(base, key) ? (base as Plain)[key] : undefined;
+    const value = (copy as Plain)[key];
+    heightLost = Math.max(heightLost, heightOf(old) + 1);
+    if (isScalar(value)) continue;
+    if (typeof value !== "object" || value === null) return;
+    const owned = isOwned(value) ? value : own(value, 2, old);
+    if (owned === undefined) return;
+    setOwn(copy as Plain, String(key), owned);
+    height = Math.max(height, Owned.height(owned) + 1);
+  }
+  // It is as deep as before if it has kept what made it so, or something as deep.
+  const keepsDepth = (): boolean => Object.values(copy).some((value) => heightOf(value) === before - 1);
+  if (heightLost < before || height >= before || keepsDepth()) new Owned(finish(copy), Math.max(before, height));
+}
+
+function heightOf(value: unknown): number {
+  return typeof value === "object" && value !== null ? Owned.height(value) : 0;
+}
 
 export function hasSameElements(copy: readonly unknown[], before: readonly unknown[]): boolean {
   if (copy.length !== before.length) return false;

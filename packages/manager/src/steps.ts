@@ -3,7 +3,7 @@
 import { describe, isPlainObject } from "./data.ts";
 import { Draft } from "./draft.ts";
 import { type Edited, merged, type Misfit, sorted, type Version } from "./edited.ts";
-import { idOf, placesById } from "./elements.ts";
+import { areNamed, idOf, placeOfId, placesById } from "./elements.ts";
 import { isEqual } from "./equal.ts";
 import { chainHolds, extendChains } from "./increments.ts";
 import type { Overlap } from "./merge.ts";
@@ -86,7 +86,7 @@ export function applySteps(steps: readonly Step[], base: Version, present: Versi
   const { adding } = placement;
   const commuting = adding.filter((one) => !placement.isPinned(one));
   if (base.data === present.data) {
-    return failed.length > 0 ? { overlaps: sorted(failed) } : withChains(draft.root, commuting, present);
+    return failed.length > 0 ? { overlaps: sorted(failed) } : withChains(draft.finished(), commuting, present);
   }
   for (const one of adding) {
     const stranger = strangerTo(one, placement.isPinned(one), base, present, draft.root);
@@ -96,7 +96,7 @@ export function applySteps(steps: readonly Step[], base: Version, present: Versi
   if (fixed !== draft) {
     for (const one of placement.placed) if (!commuting.includes(one)) fixed.apply(one.step, one.place);
   }
-  const result = merged(fixed.root, base, present, failed);
+  const result = merged(fixed.finished(), base, present, failed);
   return commuting.length === 0 || !("data" in result) ? result : addedTo(result.data, commuting, present);
 }
 
@@ -111,7 +111,7 @@ function addedTo(data: object, commuting: readonly Placed[], present: Version): 
     if (misfit !== undefined) return { misfit };
     last.apply(step, inPresent);
   }
-  return withChains(last.root, commuting, present);
+  return withChains(last.finished(), commuting, present);
 }
 
 function withChains(data: object, commuting: readonly Placed[], present: Version): Edited {
@@ -198,5 +198,5 @@ function takesAppended(base: unknown, theirs: unknown, value: unknown): boolean 
 function hasIdOf(elements: unknown, value: unknown): boolean {
   const id = idOf(value);
   if (id === undefined || !Array.isArray(elements)) return false;
-  return placesById(elements)?.has(id) ?? false;
+  return placeOfId(elements, id) !== undefined && areNamed(elements);
 }
