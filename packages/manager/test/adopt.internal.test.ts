@@ -25,7 +25,7 @@ function patched(data: unknown, ...patch: PatchOperation[]): SharedContextManage
 /** Whether what is at `key` can be nested in so many more arrays. */
 function fits(manager: SharedContextManager, levels: number): boolean {
   try {
-    manager.create("b", { deep: nested(levels, manager.get("a")?.data["list"]) as never });
+    manager.create(`b${levels}`, { deep: nested(levels, manager.get("a")?.data["list"]) as never });
     return true;
   } catch {
     return false;
