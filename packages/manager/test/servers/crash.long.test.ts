@@ -17,7 +17,7 @@ const TIMEOUT_MS = 240_000 + KILLS * 30_000;
 
 const SHORT = [0, 500] as const;
 /** Longer than anybody tries again. */
-const LONG = [8_000, 9_000] as const;
+const LONG = [11_000, 12_000] as const;
 
 /** What is acknowledged is kept, and what would lose it. */
 const SERVERS: readonly {

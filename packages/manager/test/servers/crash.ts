@@ -43,6 +43,8 @@ export interface Survived {
 const MANAGERS = 3;
 const SHARED = ["one", "two", "three"];
 const LEASED = "held";
+/** A server that is back may not have been found again yet: the pauses between two tries grow. */
+const FOUND_AGAIN_NS = 5_000_000_000n;
 
 export async function endAndStartAgain(server: OwnServer, crashes: Crashes): Promise<Survived> {
   const directory = scratch();
@@ -106,7 +108,7 @@ async function endings(
     const acknowledged = workers.flatMap((worker) => [...worker.acknowledged]);
     await sleep(leastMs + (mostMs - leastMs) * random());
     await server.start();
-    outages.push({ from, to: process.hrtime.bigint() });
+    outages.push({ from, to: process.hrtime.bigint() + FOUND_AGAIN_NS });
 
     const fresh = await openManager<Board>(url, OPTIONS);
     for (const id of [...SHARED, LEASED]) {
