@@ -49,7 +49,7 @@ for (const { name, open, forgets } of SERVERS) {
     };
 
     it(
-      `by kill -9, ${KILLS} times: it keeps every acknowledged write, watchers miss nothing, and everybody goes on`,
+      "by kill -9, again and again: it keeps every acknowledged write, watchers miss nothing, and everybody goes on",
       async () => {
         const { findings, endings } = await survive(server!, { times: KILLS });
         expect(findings).toEqual([]);
