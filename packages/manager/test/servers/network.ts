@@ -1,7 +1,7 @@
 /** A network namespace with one cable to this one, which can be pulled. Needs root, iproute2, and to be let. */
 
 import { execFileSync } from "node:child_process";
-import { programNamed } from "./own-server.ts";
+import { programNamed, whenThisEnds } from "./own-server.ts";
 
 export interface Network {
   /** Where servers on this side listen for the other one. */
@@ -25,8 +25,9 @@ export function createNetwork(): Network | string {
   const [near, far] = [`${name}a`, `${name}b`];
   const number = Math.floor(Math.random() * 0x4000) * 4;
   const address = (last: number): string => [FIRST, SECOND, number >> 8, (number & 0xff) + last].join(".");
+  const callOff = whenThisEnds('"$0" link del "$1"; "$0" netns del "$2"', ip, near, name);
   const remove = (): void => {
-    process.off("exit", remove);
+    callOff();
     for (const args of [
       ["link", "del", near],
       ["netns", "del", name],
@@ -38,7 +39,6 @@ export function createNetwork(): Network | string {
       }
     }
   };
-  process.once("exit", remove);
   try {
     run("netns", "add", name);
     run("link", "add", near, "type", "veth", "peer", "name", far, "netns", name);

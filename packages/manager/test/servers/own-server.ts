@@ -3,7 +3,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { accessSync, chownSync, constants, existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { type AddressInfo, createServer } from "node:net";
+import { type AddressInfo, createServer, type Socket } from "node:net";
 import { delimiter, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
@@ -35,26 +35,25 @@ interface Program {
 const START_MS = 120_000;
 const ASK_AGAIN_MS = 50;
 
-/** What a run that is broken off would leave. */
-const running = new Set<ServerProcess>();
-process.once("exit", () => {
-  for (const server of running) server.removeNow();
-});
+/** After a run that was broken off, if it still is this server that has the number. Its children end a moment later. */
+const TIDY = 'case "$(readlink "/proc/$1/cwd")" in "$0"*) kill -9 "$1"; sleep 1;; esac; rm -rf "$0"';
 
 export class ServerProcess {
   readonly #program: Program;
   #child: ChildProcess | undefined;
   #printed: string[] = [];
+  #callOff: (() => void) | undefined;
 
   constructor(program: Program) {
     this.#program = program;
-    running.add(this);
   }
 
   async start(): Promise<void> {
     const { file, args, directory, ask } = this.#program;
     const child = spawn(file, args, { cwd: directory, stdio: ["ignore", "pipe", "pipe"], ...UNPRIVILEGED });
     this.#child = child;
+    this.#callOff?.();
+    this.#callOff = whenThisEnds(TIDY, directory, String(child.pid));
     this.#printed = [];
     for (const stream of [child.stdout, child.stderr]) stream.on("data", (text) => this.#printed.push(String(text)));
     const endsAtMs = performance.now() + START_MS;
@@ -88,12 +87,7 @@ export class ServerProcess {
 
   async remove(): Promise<void> {
     await this.kill();
-    this.removeNow();
-  }
-
-  removeNow(): void {
-    running.delete(this);
-    this.#killNow();
+    this.#callOff?.();
     rmSync(this.#program.directory, { recursive: true, force: true });
   }
 
@@ -110,6 +104,23 @@ export class ServerProcess {
       }
     }
   }
+}
+
+/**
+ * Has the shell do something when this process has ended, however that comes about: tests that are broken off, and files
+ * of which no test is run, get no chance to tidy up.
+ *
+ * @returns what calls it off.
+ */
+export function whenThisEnds(script: string, ...args: readonly string[]): () => void {
+  const guard = spawn("/bin/sh", ["-c", `read -r _; ${script}`, ...args], {
+    stdio: ["pipe", "ignore", "ignore"],
+    detached: true,
+  });
+  guard.unref();
+  guard.stdin.on("error", () => undefined);
+  if ("unref" in guard.stdin) (guard.stdin as Socket).unref();
+  return () => void guard.kill("SIGKILL");
 }
 
 function isOver({ exitCode, signalCode }: ChildProcess): boolean {

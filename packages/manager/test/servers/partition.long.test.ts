@@ -4,7 +4,7 @@
  */
 
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Child, endAll } from "../processes/children.ts";
 import type { Board } from "../processes/history.ts";
 import type { Told } from "../processes/holder.ts";
@@ -12,7 +12,7 @@ import type { MutantName } from "../processes/mutate.ts";
 import { openManager, OPTIONS } from "../processes/package.ts";
 import { EMPTY } from "../processes/run.ts";
 import { TYPED_NODE } from "../processes/typed-node.ts";
-import { scratch } from "../engines/support.ts";
+import { scratch, type Scratch } from "../engines/support.ts";
 import { createNetwork, type Network } from "./network.ts";
 import { ownPostgres } from "./own-postgres.ts";
 import { ownRedis } from "./own-redis.ts";
@@ -34,7 +34,10 @@ const servers =
         { name: "postgres", server: await ownPostgres(SUITE, { host: network.host }) },
         { name: "redis", server: await ownRedis(SUITE, { host: network.host }) },
       ].flatMap(({ name, server }) => (server === undefined ? [] : [{ name, server }]));
-const files = scratch();
+let files: Scratch;
+beforeAll(() => {
+  files = scratch();
+});
 afterAll(async () => {
   await endAll();
   for (const { server } of servers) await server.remove();

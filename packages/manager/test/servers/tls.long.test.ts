@@ -7,7 +7,6 @@ import { inspect, promisify } from "node:util";
 import { fileURLToPath } from "node:url";
 import { openManager } from "shared-context-manager";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { scratch } from "../engines/support.ts";
 import { TYPED_NODE } from "../processes/typed-node.ts";
 import { refusalOf } from "../support.ts";
 import { handOver, programNamed, skipped } from "./own-server.ts";
@@ -18,14 +17,10 @@ const TIMEOUT_MS = 60_000;
 const CLIENT = fileURLToPath(new URL("tls-client.ts", import.meta.url));
 const run = promisify(execFile);
 
-const files = scratch();
-const [certificate, key] = [files.file("server.crt"), files.file("server.key")];
+let certificate = "";
 const openssl = programNamed("openssl") ?? skipped(SUITE, "openssl is not installed");
 const database = openssl === undefined ? undefined : await serverWithTls(openssl);
-afterAll(async () => {
-  await database?.remove();
-  files.remove();
-});
+afterAll(() => database?.remove());
 if (TYPED_NODE === undefined) console.info(`${SUITE}: skipped what trusts an authority: no Node runs the sources`);
 
 describe.skipIf(database === undefined)("postgres over TLS", { timeout: TIMEOUT_MS }, () => {
@@ -103,16 +98,20 @@ describe.skipIf(database === undefined)("postgres over TLS", { timeout: TIMEOUT_
   });
 });
 
+/** It certifies itself, under one name. */
 async function serverWithTls(file: string): ReturnType<typeof ownPostgres> {
-  // It certifies itself, under one name.
-  const subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"];
-  const output = ["-keyout", key, "-out", certificate, "-days", "2"];
-  await run(file, ["req", "-x509", "-newkey", "rsa:2048", "-nodes", ...subject, ...output]);
-  for (const each of [files.file("."), certificate, key]) handOver(each);
-  chmodSync(key, 0o600);
-  const lines = ["ssl = on", `ssl_cert_file = '${certificate}'`, `ssl_key_file = '${key}'`];
   return ownPostgres(SUITE, {
     access: ["host all postgres all trust", "hostssl all agents all scram-sha-256"],
-    prepare: (directory) => appendFileSync(join(directory, "data", "postgresql.conf"), `${lines.join("\n")}\n`),
+    async prepare(directory) {
+      certificate = join(directory, "server.crt");
+      const key = join(directory, "server.key");
+      const subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"];
+      const output = ["-keyout", key, "-out", certificate, "-days", "2"];
+      await run(file, ["req", "-x509", "-newkey", "rsa:2048", "-nodes", ...subject, ...output]);
+      for (const each of [certificate, key]) handOver(each);
+      chmodSync(key, 0o600);
+      const lines = ["ssl = on", `ssl_cert_file = '${certificate}'`, `ssl_key_file = '${key}'`];
+      appendFileSync(join(directory, "data", "postgresql.conf"), `${lines.join("\n")}\n`);
+    },
   });
 }
