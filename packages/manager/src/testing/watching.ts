@@ -6,6 +6,7 @@ import { equal, holds, outcomeOf, refused } from "./assert.ts";
 import type { Claim } from "./case.ts";
 import { type Ground, pairOf, pause, type Told } from "./ground.ts";
 
+const BEGIN = "z-begin";
 const END = "z-end";
 const FILTERS: readonly (ContextFilter | undefined)[] = [undefined, "a1", { prefix: "a" }, { prefix: "b1" }, "none"];
 const IDS = ["a1", "a2", "b1", "b12"];
@@ -147,10 +148,17 @@ export const watching: readonly Claim<Ground>[] = [
       const end = new Promise<void>((resolve) => {
         hasEnded = resolve;
       });
+      const begun: number[] = [];
       const stop = one.subscribe(undefined, ({ revision, contextId }) => {
         if (contextId === END) hasEnded?.();
+        else if (contextId?.startsWith(BEGIN) === true) begun.push(revision);
         else heard.push(revision);
       });
+      // It begins where the store is when it is first asked: what another client writes before that, it does not hear.
+      for (let markers = 0; begun.length === 0; markers++) {
+        await other.create(`${BEGIN}-${markers}`, {});
+        await pause(1);
+      }
       for (let round = 0; round < 10; round++) {
         await other.agent("writer").transact(async (tx) => {
           for (const id of IDS) await tx.create(`${id}-${round}`, {});

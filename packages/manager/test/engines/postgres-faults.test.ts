@@ -65,6 +65,29 @@ describe.skipIf(found === undefined)("postgres on a bad network", { timeout: 30_
     expect(await valueOf(manager)).toBe(1);
   });
 
+  it("mutant: an engine that sends again after a cut applies twice, and the checks above see it", async () => {
+    const engine = await openEngine(proxy.port);
+    const resending: Engine = {
+      supports: engine.supports,
+      load: (ids, counts) => engine.load(ids, counts),
+      commit: async (transactions) => {
+        const outcomes = await engine.commit(transactions);
+        return outcomes.some(({ kind }) => kind === "indeterminate") ? engine.commit(transactions) : outcomes;
+      },
+      list: (options) => engine.list(options),
+      changes: (options) => engine.changes(options),
+      history: (id) => engine.history(id),
+      onWake: (listener) => engine.onWake(listener),
+      close: () => engine.close(),
+    };
+    const manager = await managerOver(resending);
+    await manager.create("a", { n: 0 });
+    const lost = proxy.cutAfter(COMMIT);
+    await manager.agent("ann").patch("a", INCREMENT);
+    await lost;
+    expect(await valueOf(manager)).toBe(2);
+  });
+
   it("an engine says indeterminate of a commit that was not answered, and the log tells", async () => {
     const engine = await openEngine(proxy.port);
     const change = { kind: "updated", contextId: "a", agentId: null, note: null, entry: null } as const;

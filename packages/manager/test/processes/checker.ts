@@ -3,7 +3,7 @@
  * took effect; what is left to find out is whether that order explains everything that every process was told, and when.
  */
 
-import type { History, LogEntry, Operation, State, WriteIntent } from "./history.ts";
+import type { History, LogEntry, Operation, Outage, State, WriteIntent } from "./history.ts";
 import { Order } from "./order.ts";
 import { isSame, Timeline } from "./timeline.ts";
 
@@ -44,6 +44,7 @@ const SLACK_NS = 1_000_000n;
 class Checker {
   readonly #operations: readonly Operation[];
   readonly #log: readonly LogEntry[];
+  readonly #outages: readonly Outage[];
   readonly #timelines = new Map<string, Timeline>();
   /** Every write in the log, by its note. */
   readonly #written = new Map<string, LogEntry[]>();
@@ -51,9 +52,10 @@ class Checker {
   readonly #order = new Order();
   readonly #findings: string[] = [];
 
-  constructor({ operations, log }: History) {
+  constructor({ operations, log, outages = [] }: History) {
     this.#operations = operations;
     this.#log = log;
+    this.#outages = outages;
     const entries = new Map<string, LogEntry[]>();
     for (const entry of log) {
       push(entries, entry.id, entry);
@@ -273,6 +275,9 @@ class Checker {
       const to = timeline?.lockWith(intent.token)?.to;
       if (to !== undefined)
         return this.#order.atMost(to.revision, endedAt, "unjustified refusal", `${told(operation)} was refused`);
+    } else if (code === "UNAVAILABLE") {
+      const isReason = ({ from, to }: Outage): boolean => invokedAt <= to && (endedAt === undefined || from <= endedAt);
+      if (this.#outages.some(isReason)) return;
     }
     this.#find("unjustified refusal", `${told(operation)} ended in ${code}`);
   }

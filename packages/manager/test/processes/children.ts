@@ -24,10 +24,14 @@ export class Child {
   #wake: (() => void) | undefined;
   #isOver = false;
 
-  /** @param mutant - what is wrong with the package in this process; see `mutate.ts`. */
-  constructor(job: Job, mutant?: string) {
+  /**
+   * @param mutant - what is wrong with the package in this process; see `mutate.ts`.
+   * @param node - the command that runs Node, where it is another one than for the tests.
+   */
+  constructor(job: Job, mutant?: string, node: readonly string[] = [process.execPath]) {
     const flags = [...FLAGS, ...(mutant === undefined ? [] : ["--import", MUTATE])];
-    this.process = spawn(process.execPath, [...flags, WORKER, JSON.stringify(job)], {
+    const [command = "", ...before] = node;
+    this.process = spawn(command, [...before, ...flags, WORKER, JSON.stringify(job)], {
       stdio: ["ignore", "ignore", "pipe", "ipc"],
       env: { ...process.env, MUTANT: mutant, NODE_COMPILE_CACHE: COMPILED },
     });

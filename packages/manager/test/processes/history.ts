@@ -82,6 +82,13 @@ export interface History {
   readonly operations: readonly Operation[];
   /** All that has happened, in order. */
   readonly log: readonly LogEntry[];
+  /** When there was no server. */
+  readonly outages?: readonly Outage[];
+}
+
+export interface Outage {
+  readonly from: bigint;
+  readonly to: bigint;
 }
 
 interface Line {
@@ -155,7 +162,8 @@ export function operationsIn(file: string, process: number): Operation[] {
   return operations;
 }
 
-const LAST = "the end of the log";
+/** The context whose creation ends the log. */
+export const LAST = "the end of the log";
 
 /** All that has happened after a revision. */
 export async function logOf(manager: AsyncSharedContextManager<Board>, after: number): Promise<LogEntry[]> {

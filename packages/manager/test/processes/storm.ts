@@ -186,7 +186,7 @@ function byWhom({ agentId, token = null }: Hand): { readonly agentId: string; re
   return { agentId, token };
 }
 
-function endingOf(error: unknown): Ending {
+export function endingOf(error: unknown): Ending {
   if (!isContextError(error)) throw error;
   if (error.code === "INDETERMINATE") return { kind: "info" };
   const details = error.details as JsonObject & { readonly holder?: { readonly owner: string } | null };
