@@ -346,6 +346,9 @@ export class AsyncSharedContextManager<Data extends object = JsonObject> {
    * Calls `listener` with every change, soon after it has been committed by whatever process. What a listener throws is
    * reported as the platform reports it, and disturbs nobody.
    *
+   * What this process commits after the call is heard, and what others commit once the storage has answered for the
+   * first time. Whoever must hear of everything from a revision on uses `watch` with `after`.
+   *
    * @param filter - a context id, or `{ prefix }` of ids; `undefined` for all contexts.
    * @returns the unsubscription. Calling it twice does no harm.
    * @throws {@link ContextError} INVALID, CLOSED.
