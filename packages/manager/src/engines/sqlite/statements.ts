@@ -2,7 +2,8 @@
 export const SQL = {
   contextOf: "SELECT entry, logged, past FROM contexts WHERE ns = ? AND id = ?",
   count: "SELECT count(*) AS contexts FROM contexts WHERE ns = ?",
-  ends: "SELECT min(revision) AS oldest, max(revision) AS head FROM log",
+  // Together in one query they would be looked for in all rows.
+  ends: "SELECT (SELECT min(revision) FROM log) AS oldest, (SELECT max(revision) FROM log) AS head",
   add: `INSERT INTO contexts (ns, id, revision, entry, version, incarnation, logged, past)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
   replace: "UPDATE contexts SET revision = ?, entry = ?, version = ?, logged = ?, past = ? WHERE ns = ? AND id = ?",
