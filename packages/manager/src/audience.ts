@@ -1,4 +1,5 @@
 import type { ContextFilter } from "./changes.ts";
+import { Roster } from "./roster.ts";
 
 type Members<Member> = readonly Member[];
 
@@ -9,9 +10,9 @@ type Members<Member> = readonly Member[];
 export class Audience<Member> {
   size = 0;
   #ofAll: Members<Member> = [];
-  readonly #byId = new Map<string, Members<Member>>();
+  readonly #byId = new Roster<Members<Member>>();
   /** By the length of the prefix, and then by the prefix. */
-  readonly #byPrefix = new Map<number, Map<string, Members<Member>>>();
+  readonly #byPrefix = new Map<number, Roster<Members<Member>>>();
 
   add(filter: ContextFilter | undefined, member: Member): void {
     this.size += 1;
@@ -21,7 +22,7 @@ export class Audience<Member> {
       include(this.#byId, filter, member);
     } else {
       const { length } = filter.prefix;
-      const prefixes = this.#byPrefix.get(length) ?? new Map<string, Members<Member>>();
+      const prefixes = this.#byPrefix.get(length) ?? new Roster<Members<Member>>();
       include(prefixes, filter.prefix, member);
       this.#byPrefix.set(length, prefixes);
     }
@@ -56,7 +57,7 @@ export class Audience<Member> {
   }
 
   all(): Member[] {
-    const prefixes = [...this.#byPrefix.values()].flatMap((members) => [...members.values()]);
+    const prefixes = [...this.#byPrefix.values()].flatMap((members) => members.values());
     return [this.#ofAll, ...this.#byId.values(), ...prefixes].flat();
   }
 }
@@ -67,11 +68,11 @@ export function passes(filter: ContextFilter | undefined, contextId: string | nu
   return typeof filter === "string" ? contextId === filter : contextId.startsWith(filter.prefix);
 }
 
-function include<Member>(lists: Map<string, Members<Member>>, key: string, member: Member): void {
+function include<Member>(lists: Roster<Members<Member>>, key: string, member: Member): void {
   lists.set(key, [...(lists.get(key) ?? []), member]);
 }
 
-function exclude<Member>(lists: Map<string, Members<Member>>, key: string, member: Member): void {
+function exclude<Member>(lists: Roster<Members<Member>>, key: string, member: Member): void {
   const rest = (lists.get(key) ?? []).filter((other) => other !== member);
   if (rest.length === 0) lists.delete(key);
   else lists.set(key, rest);

@@ -8,6 +8,7 @@ import type { Clock } from "./clock.ts";
 import { type Entry, hasLapsed, holderOf, holding, isAnother, type Lock } from "./entry.ts";
 import { ContextError, type ErrorDetails } from "./errors.ts";
 import { type Line, Queues, type Waiter } from "./queues.ts";
+import { Roster } from "./roster.ts";
 
 /** Whoever must hear that a lock with its token is gone. */
 export interface Holder {
@@ -30,7 +31,7 @@ export class Handovers {
   /** By token. Never empty: V8 shrinks a map that becomes empty, which costs more than a whole lease. */
   readonly #holders = new Map<number, Holder | undefined>([[0, undefined]]);
   /** For each context with a queue and a lock that can lapse: when it is to be handed over. */
-  readonly #lapses = new Map<string, Lapse>();
+  readonly #lapses = new Roster<Lapse>();
   /** What is to be settled later. */
   #unsettled: Set<string> | undefined;
   readonly #ownerOf = (contextId: string): string | null => this.#entries.get(contextId)?.lock?.owner ?? null;

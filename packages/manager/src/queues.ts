@@ -6,6 +6,8 @@
  * from the same moment, and has its turn when it is first in every one.
  */
 
+import { Roster } from "./roster.ts";
+
 /** One agent that waits for one or several contexts at once. */
 export interface Waiter {
   readonly agentId: string;
@@ -59,14 +61,14 @@ interface Standing {
 
 export class Queues {
   /** Only contexts that somebody waits for have a queue. */
-  readonly #queues = new Map<string, Queue>();
+  readonly #queues = new Roster<Queue>();
   /** Only agents that wait or are waited for. */
-  readonly #standings = new Map<string, Standing>();
+  readonly #standings = new Roster<Standing>();
   /** The number of waiters. */
   size = 0;
 
   has(contextId: string): boolean {
-    return this.#queues.has(contextId);
+    return this.#queues.get(contextId) !== undefined;
   }
 
   first(contextId: string): Waiter | undefined {
@@ -105,7 +107,7 @@ export class Queues {
   }
 
   get lines(): Line[] {
-    return Array.from(this.#queues.keys(), (contextId) => {
+    return Array.from(this.#queues, ([contextId]) => {
       const agentIds = this.waitersFor(contextId).map(({ agentId }) => agentId);
       return { contextId, waiting: agentIds.length, agentIds };
     });
@@ -164,7 +166,7 @@ export class Queues {
     const own = contextIds.find((contextId) => holderOf(contextId) === agentId);
     if (own !== undefined) return [{ agentId, contextId: own }];
     // Nobody waits for an agent that holds nothing wanted and waits nowhere: the common case costs nothing.
-    if (!this.#standings.has(agentId)) return undefined;
+    if (this.#standings.get(agentId) === undefined) return undefined;
 
     const reachedBy = new Map<string, Wait>();
     const pending: string[] = [];

@@ -5,6 +5,7 @@
 
 import type { HolderOf, Line, Waiter } from "../queues.ts";
 import { Queues, type Wait } from "../queues.ts";
+import { Roster } from "../roster.ts";
 
 export interface Patient extends Waiter {
   /** It is first in line everywhere, and may try. */
@@ -15,7 +16,7 @@ export interface Patient extends Waiter {
 export class Turnstile {
   readonly #queues = new Queues();
   /** Who holds what, as far as this process knows. */
-  readonly #holders = new Map<string, string>();
+  readonly #holders = new Roster<string>();
 
   readonly holderOf: HolderOf = (contextId) => this.#holders.get(contextId) ?? null;
 
