@@ -72,7 +72,6 @@ export class SqliteEngine implements Engine {
   readonly #cache = new Map<string, Entry | undefined>();
   #cachedAt = -1;
   #cachedHead = 0;
-  #commits = 0;
   readonly #listeners = new Set<() => void>();
   #poll: ReturnType<typeof setInterval> | undefined;
   #polledAt = -1;
@@ -154,10 +153,11 @@ export class SqliteEngine implements Engine {
     let isEnding = false;
     try {
       this.#dropStale();
+      const before = this.#cachedHead;
       const revisions: number[] = [];
       outcomes = transactions.map((transaction) => this.#apply(transaction, revisions));
-      if (this.#commits % TRIM_EVERY === 0) this.#trimLog();
-      this.#commits += 1;
+      // By revisions, not by commits: these hold what was written at once, and who writes much at once keeps no more.
+      if (Math.floor(before / TRIM_EVERY) !== Math.floor(this.#cachedHead / TRIM_EVERY)) this.#trimLog();
       isEnding = true;
       this.#database.exec("COMMIT");
       return outcomes;
