@@ -36,7 +36,8 @@ describe("the kit of managers", () => {
     expect(await firstFailure(managerSuite(harnessOver({ breaks: "nothing" })))).toBeUndefined();
   });
 
-  it.each([...managerMutants, ...agentMutants, ...leaseMutants])(
+  // Most of their time is spent waiting for what never comes, so they wait together.
+  it.concurrent.each([...managerMutants, ...agentMutants, ...leaseMutants])(
     "catches a manager that $breaks",
     { timeout: 60_000 },
     async (mutant) => {

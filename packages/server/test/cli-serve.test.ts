@@ -2,8 +2,10 @@ import { existsSync, mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { openManager } from "shared-context-manager";
 import { describe, expect, it } from "vitest";
-import { folder, type Given, newStore, type Outcome, run } from "./command-line.ts";
+import { commandLine, type Given, type Outcome } from "./command-line.ts";
 import { hasSqlite } from "./runtime.ts";
+
+const { folder, newStore, run } = commandLine();
 
 interface Serving {
   readonly url: string;

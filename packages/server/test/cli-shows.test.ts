@@ -8,8 +8,10 @@ import { describe, expect, it } from "vitest";
 import { lockChecks, nodeCheck } from "../src/cli/doctor.ts";
 import { exitCodeOf } from "../src/cli/exit-codes.ts";
 import { commandLineOf } from "../src/cli/main.ts";
-import { folder, newStore, run } from "./command-line.ts";
+import { commandLine } from "./command-line.ts";
 import { hasSqlite } from "./runtime.ts";
+
+const { folder, newStore, run } = commandLine();
 
 /** A server on a store in memory. */
 async function withServer(

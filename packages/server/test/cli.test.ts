@@ -5,8 +5,10 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { openManager } from "shared-context-manager";
 import { describe, expect, it } from "vitest";
-import { folder, newStore, run } from "./command-line.ts";
+import { commandLine } from "./command-line.ts";
 import { canRunSources, hasSqlite } from "./runtime.ts";
+
+const { folder, newStore, run } = commandLine();
 
 const SOURCES = fileURLToPath(new URL("sources.mjs", import.meta.url));
 const BIN = fileURLToPath(new URL("../src/bin.ts", import.meta.url));

@@ -8,11 +8,6 @@ import { Writable } from "node:stream";
 import { afterAll } from "vitest";
 import { main } from "../src/cli/main.ts";
 
-export const folder = mkdtempSync(join(tmpdir(), "shared-context-"));
-afterAll(() => {
-  rmSync(folder, { recursive: true, force: true });
-});
-
 export interface Outcome {
   readonly code: number;
   readonly stdout: string;
@@ -43,14 +38,31 @@ function writable(onData: (text: string) => void, isTTY: boolean): { stream: Wri
   return { stream: Object.assign(stream, { isTTY }), text: () => text };
 }
 
-let stores = 0;
-export function newStore(): string {
-  return `sqlite:${join(folder, `${stores++}.db`)}`;
+export interface CommandLine {
+  /** Where it runs unless told otherwise. It goes with the file of tests that has called. */
+  readonly folder: string;
+  /** A URL for a store in the folder. */
+  readonly newStore: () => string;
+  /** The command line in this process. */
+  readonly run: (store: string, args: string[], given?: Given) => Promise<Outcome>;
 }
 
-/** The command line in this process. */
-export async function run(store: string, args: string[], given: Given = {}): Promise<Outcome> {
-  const { stdin = "", open = false, env = {}, signal, cwd = folder } = given;
+/** Call it once in a file of tests, outside of them. */
+export function commandLine(): CommandLine {
+  const folder = mkdtempSync(join(tmpdir(), "shared-context-"));
+  afterAll(() => {
+    rmSync(folder, { recursive: true, force: true });
+  });
+  let stores = 0;
+  return {
+    folder,
+    newStore: () => `sqlite:${join(folder, `${stores++}.db`)}`,
+    run: (store, args, given) => run(store, args, { cwd: folder, ...given }),
+  };
+}
+
+async function run(store: string, args: string[], given: Given & { readonly cwd: string }): Promise<Outcome> {
+  const { stdin = "", open = false, env = {}, signal, cwd } = given;
   const { onData = () => undefined, isTTY = false } = given;
   const [stdout, stderr] = [writable(onData, isTTY), writable(() => undefined, isTTY)];
   const code = await main(args, {

@@ -7,7 +7,9 @@ import { fileURLToPath } from "node:url";
 import { openManager } from "shared-context-manager";
 import { serve } from "shared-context-server";
 import { beforeAll, describe, expect, it } from "vitest";
-import { folder } from "./command-line.ts";
+import { commandLine } from "./command-line.ts";
+
+const { folder } = commandLine();
 
 const page = readFileSync(new URL("../../../docs/mcp.md", import.meta.url), "utf8");
 const suite = new URL("../../../node_modules/@modelcontextprotocol/conformance/dist/index.js", import.meta.url);

@@ -8,8 +8,10 @@ import { openManager } from "shared-context-manager";
 import { hashOf, serve, tokensOf } from "shared-context-server";
 import { describe, expect, it } from "vitest";
 import { commandLineOf, main } from "../src/cli/main.ts";
-import { folder, newStore, run } from "./command-line.ts";
+import { commandLine } from "./command-line.ts";
 import { hasSqlite } from "./runtime.ts";
+
+const { folder, newStore, run } = commandLine();
 
 const page = readFileSync(new URL("../../../docs/mcp.md", import.meta.url), "utf8");
 const manifest = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as {

@@ -7,8 +7,10 @@ import { StdioClientTransport } from "@modelcontextprotocol/client/stdio";
 import { type AsyncSharedContextManager, openManager } from "shared-context-manager";
 import { hashOf, serve, type ServeOptions, type Server, type TokenRecord, tokensOf } from "shared-context-server";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { folder, newStore, run } from "./command-line.ts";
+import { commandLine } from "./command-line.ts";
 import { canRunSources, hasSqlite } from "./runtime.ts";
+
+const { folder, newStore, run } = commandLine();
 
 const cleanUps: (() => unknown)[] = [];
 afterEach(async () => {

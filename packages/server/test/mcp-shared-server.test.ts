@@ -9,8 +9,10 @@ import { hashOf, type TokenRecord, tokensOf } from "shared-context-server";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { main } from "../src/cli/main.ts";
 import { served, type Served } from "./client-support.ts";
-import { folder, run } from "./command-line.ts";
+import { commandLine } from "./command-line.ts";
 import { canRunSources } from "./runtime.ts";
+
+const { folder, run } = commandLine();
 
 const cleanUps: (() => unknown)[] = [];
 afterEach(async () => {

@@ -17,8 +17,10 @@ import { OperationLog } from "../src/operation-log.ts";
 import { RateLimit } from "../src/rate.ts";
 import type { Call } from "../src/route.ts";
 import { committed } from "../src/step-conditions.ts";
-import { folder } from "./command-line.ts";
+import { commandLine } from "./command-line.ts";
 import { openApi } from "./support.ts";
+
+const { folder } = commandLine();
 
 describe("whoever waits for a lock", () => {
   it("is told when others wait in the process of the server and it is free", async () => {

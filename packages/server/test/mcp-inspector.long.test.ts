@@ -6,8 +6,10 @@ import { openManager } from "shared-context-manager";
 import { hashOf, serve, tokensOf } from "shared-context-server";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { inspector } from "../../../scripts/runtimes.mjs";
-import { folder, newStore } from "./command-line.ts";
+import { commandLine } from "./command-line.ts";
 import { canRunSources, hasSqlite } from "./runtime.ts";
+
+const { folder, newStore } = commandLine();
 
 const VERSION = "2.12.0";
 const OLDEST_NODE = [22, 19] as const;

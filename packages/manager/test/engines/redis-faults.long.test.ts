@@ -14,7 +14,7 @@ import { moduleOf } from "./support.ts";
 const { openRedis } = await moduleOf<typeof RedisModule>("engines/redis");
 const { managerOver } = await moduleOf<typeof OpenModule>("open");
 
-const found = await findServer("redis-faults.test.ts");
+const found = await findServer("redis-faults.long.test.ts");
 const SCRIPT = /EVAL/;
 const TIMEOUT_MS = 1_000;
 /** A timeout and a connection after it; what takes longer hangs. */

@@ -7,7 +7,7 @@ import { sqliteStore } from "./stores.ts";
 const PROCESSES = 4;
 const MS = 1_500;
 
-const store = sqliteStore("fair.test.ts", "full");
+const store = sqliteStore("fair.long.test.ts", "full");
 afterAll(() => store?.remove());
 
 describe.skipIf(store === undefined)("4 processes that write one file", () => {
@@ -19,7 +19,7 @@ describe.skipIf(store === undefined)("4 processes that write one file", () => {
     }
     const counts = [...writes.values()];
     const mean = counts.reduce((sum, count) => sum + count, 0) / PROCESSES;
-    console.info(`fair.test.ts: ${counts.join(", ")} writes`);
+    console.info(`fair.long.test.ts: ${counts.join(", ")} writes`);
     expect(Math.min(...counts)).toBeGreaterThanOrEqual(mean / 10);
   }, 30_000);
 });

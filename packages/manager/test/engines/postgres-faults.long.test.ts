@@ -11,7 +11,7 @@ import { moduleOf } from "./support.ts";
 
 const { openPostgres } = await moduleOf<typeof postgres>("engines/postgres");
 
-const found = await findServer("postgres-faults.test.ts");
+const found = await findServer("postgres-faults.long.test.ts");
 const COMMIT = /\.commit\(/;
 const NOTIFY = /pg_notify/;
 /** No command takes longer than a try at connecting and one at each statement that it is made of. */

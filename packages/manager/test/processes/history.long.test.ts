@@ -12,7 +12,7 @@ import { storesFor } from "./stores.ts";
 const MS = Number(process.env["HISTORY_MS"] ?? (process.env["CI"] === "true" ? 20_000 : 1_500));
 const SEED = Number(process.env["HISTORY_SEED"] ?? Math.floor(Math.random() * 2 ** 31));
 
-const stores = await storesFor("history.test.ts");
+const stores = await storesFor("history.long.test.ts");
 afterAll(() => Promise.all(stores.map((store) => store.remove())));
 
 describe.skipIf(stores.length === 0)("several processes on one store", () => {

@@ -7,7 +7,7 @@ import { type Run, runIn } from "./run.ts";
 import { stopAndGoOn } from "./stop.ts";
 import { sqliteStore } from "./stores.ts";
 
-const store = sqliteStore("mutants.internal.test.ts");
+const store = sqliteStore("mutants.long.internal.test.ts");
 afterAll(() => store?.remove());
 
 const STORM = { does: "storm", processes: 3, contexts: 3, ms: 600 } as const;

@@ -17,7 +17,7 @@ const SEED = Number(process.env["KILL_SEED"] ?? Math.floor(Math.random() * 2 ** 
 const WRITERS = 4;
 const IDS = ["one", "two", "three"];
 
-const store = sqliteStore("kill.test.ts");
+const store = sqliteStore("kill.long.test.ts");
 afterAll(() => store?.remove());
 
 describe.skipIf(store === undefined)("writers on one file that are killed", () => {
@@ -70,7 +70,7 @@ describe.skipIf(store === undefined)("writers on one file that are killed", () =
       await manager.close();
       const landed = written.length - operations.filter(({ ending }) => ending.kind === "ok").length;
       console.info(
-        `kill.test.ts: ${KILLS} kills, ${inFlight} in a write, ${landed} of these landed, ${written.length} writes`,
+        `kill.long.test.ts: ${KILLS} kills, ${inFlight} in a write, ${landed} of these landed, ${written.length} writes`,
       );
     },
     30_000 + KILLS * 1_000,
