@@ -26,6 +26,8 @@ export default defineConfig({
     // Files share a process, and what they import is loaded once: it halves the time of most. So each restores what it has
     // changed, and removes what it has made.
     isolate: false,
+    // With all cores busy, what takes a second alone may take many.
+    testTimeout: 20_000,
     typecheck: { enabled: false },
     coverage: {
       include: ["packages/*/src/**"],
