@@ -28,6 +28,7 @@ export default defineConfig({
     isolate: false,
     // With all cores busy, what takes a second alone may take many.
     testTimeout: 20_000,
+    expect: { poll: { timeout: 10_000 } },
     typecheck: { enabled: false },
     coverage: {
       include: ["packages/*/src/**"],
