@@ -65,7 +65,17 @@ export class ChangeStream implements Flow {
     try {
       // So that the caller hears at once that it is connected.
       await this.#put(": connected\n\n");
-      await this.#tellChanges(this.#options.place ?? (await this.#tellPresent()));
+      const { revision, told } = this.#options.place ?? (await this.#tellPresent());
+      let last = revision;
+      let count = 0;
+      // The loop is here, and not in a function of its own: who waits in it keeps the memory of one, and there are many.
+      for await (const change of this.#changesAfter(told === undefined ? revision : Math.max(0, revision - 1))) {
+        count = change.revision === last ? count + 1 : 1;
+        last = change.revision;
+        if (told !== undefined && last === revision && count <= told) continue;
+        const full = this.#put(event(undefined, `${last}.${count}`, changeText(change)));
+        if (full !== undefined) await full;
+      }
     } catch (error) {
       // An empty id: the next connection of an EventSource begins with how things are.
       const [name, id] = isContextError(error, "COMPACTED") ? ["compacted", ""] : ["problem", undefined];
@@ -93,20 +103,11 @@ export class ChangeStream implements Flow {
     return { revision, told: undefined };
   }
 
-  async #tellChanges({ revision, told }: Place): Promise<void> {
-    if (this.#isOver) return;
+  #changesAfter(after: number): AsyncIterableIterator<Change, undefined> {
     const { filter, coalesce } = this.#options;
-    const after = told === undefined ? revision : Math.max(0, revision - 1);
     this.#changes = this.#manager.watch(filter, { after, coalesce });
-    let last = revision;
-    let count = 0;
-    for await (const change of this.#changes) {
-      count = change.revision === last ? count + 1 : 1;
-      last = change.revision;
-      if (told !== undefined && last === revision && count <= told) continue;
-      const full = this.#put(event(undefined, `${last}.${count}`, changeText(change)));
-      if (full !== undefined) await full;
-    }
+    if (this.#isOver) void this.#changes.return?.();
+    return this.#changes;
   }
 
   /** @returns what to wait for, where there is no room for more. */
@@ -116,9 +117,7 @@ export class ChangeStream implements Flow {
     const room = this.#write?.(text);
     if (room === undefined) return undefined;
     this.#isFull = true;
-    return room.then(() => {
-      this.#isFull = false;
-    });
+    return room.then(() => void (this.#isFull = false));
   }
 }
 

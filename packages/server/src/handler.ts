@@ -119,7 +119,8 @@ export function createCore(options: HandlerOptions): Core {
       reply = problemAnswer(error);
       if (reply.status === 500 && !request.signal.aborted) onError(error);
     }
-    Object.assign(reply.headers, cors, NO_SNIFFING);
+    reply.headers["x-content-type-options"] = "nosniff";
+    Object.assign(reply.headers, cors);
     services.metrics.observe(operationId, reply.status, performance.now() - startMs);
     return method === "HEAD" ? withoutBody(reply) : reply;
   }
@@ -181,8 +182,6 @@ export function createCore(options: HandlerOptions): Core {
     },
   };
 }
-
-const NO_SNIFFING = { "x-content-type-options": "nosniff" };
 
 /** What a call is made of. */
 type Parts = Omit<Call, "agent" | "operationId" | "signal" | "url">;

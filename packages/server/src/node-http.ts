@@ -1,46 +1,62 @@
 /** Requests and answers as `node:http` has them. */
 
+import { Buffer } from "node:buffer";
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
 import { type Duplex, Readable } from "node:stream";
-import { type ApiRequest, type Flow, isFlow, type Reply, type RequestHeaders } from "./exchange.ts";
+import { type ApiRequest, type Flow, isFlow, type Reply, type RequestHeaders, type Write } from "./exchange.ts";
 import type { Core } from "./handler.ts";
 import { invalid } from "./input.ts";
 import { PROBLEM_TYPE, problemAnswer } from "./problems.ts";
 
-/** Answers one request; never rejects. */
-export async function respond(
-  core: Core,
-  incoming: IncomingMessage,
-  outgoing: ServerResponse,
-  writeTimeoutMs: number,
-): Promise<void> {
-  try {
-    const { status, headers, body } = await answerTo(core, incoming, outgoing);
-    if (isFlow(body)) {
-      // It ends with its connection, as readers of events expect: a chunk around each event would be four writes for one.
-      outgoing.removeHeader("transfer-encoding");
-      outgoing.writeHead(status, { ...headers, connection: "close" }).flushHeaders();
-      await pour(body, outgoing, writeTimeoutMs);
-    } else if (body !== null) {
-      headers["content-length"] = String(Buffer.byteLength(body));
-      outgoing.writeHead(status, headers).end(body);
-    } else outgoing.writeHead(status, headers).end();
-  } catch {
-    // The connection broke, or the body of the answer did: either way the client sees it cut off.
-    outgoing.destroy();
-  }
+/** Answers one request. */
+export function respond(core: Core, incoming: IncomingMessage, outgoing: ServerResponse, writeTimeoutMs: number): void {
+  answerTo(core, incoming, outgoing)
+    .then((reply) => send(reply, outgoing, writeTimeoutMs))
+    // The connection broke: the client sees the answer cut off.
+    .catch(() => outgoing.destroy());
 }
 
-async function answerTo(core: Core, incoming: IncomingMessage, outgoing: ServerResponse): Promise<Reply> {
-  const { method = "", url: target = "", headers } = incoming;
-  const { host = "" } = headers;
-  const url = URL.parse(`http://${host}${target}`);
-  // A target such as `http://elsewhere/` or `*` is for proxies.
-  if (url === null || !target.startsWith("/") || /[/?#@\\]/.test(host)) {
-    return problemAnswer(invalid("request", "", "a path that begins with / and a valid header Host", target));
+function send({ status, headers, body }: Reply, outgoing: ServerResponse, writeTimeoutMs: number): void {
+  if (isFlow(body)) {
+    // It ends with its connection, as readers of events expect: a chunk around each event would be four writes for one.
+    outgoing.removeHeader("transfer-encoding");
+    outgoing.writeHead(status, { ...headers, connection: "close" }).flushHeaders();
+    pour(body, outgoing, writeTimeoutMs);
+    return;
   }
-  if (method === "TRACE") return problemAnswer(invalid("request", "", "a method of this API", method));
+  if (body !== null) headers["content-length"] = String(Buffer.byteLength(body));
+  outgoing.writeHead(status, headers).end(body);
+}
+
+function answerTo(core: Core, incoming: IncomingMessage, outgoing: ServerResponse): Promise<Reply> {
+  const { method = "", url: target = "", headers } = incoming;
+  const url = urlOf(headers.host ?? "", target);
+  if (url === null) {
+    const expected = "a path that begins with / and a valid header Host";
+    return Promise.resolve(problemAnswer(invalid("request", "", expected, target)));
+  }
+  if (method === "TRACE") {
+    return Promise.resolve(problemAnswer(invalid("request", "", "a method of this API", method)));
+  }
   return core.answer(new NodeRequest(incoming, outgoing, url));
+}
+
+/** Clients ask for the same few URLs again and again, and to parse one costs as much as to find its context. */
+const urls = new Map<string, URL>();
+const MOST_URLS = 1_000;
+const LONGEST_URL = 500;
+
+/** `null` for what is none: a target such as `http://elsewhere/` or `*` is for proxies. */
+function urlOf(host: string, target: string): URL | null {
+  if (!target.startsWith("/") || /[/?#@\\]/.test(host)) return null;
+  const text = `http://${host}${target}`;
+  const known = urls.get(text);
+  if (known !== undefined) return known;
+  const url = URL.parse(text);
+  if (url === null || text.length > LONGEST_URL) return url;
+  if (urls.size >= MOST_URLS) urls.clear();
+  urls.set(text, url);
+  return url;
 }
 
 class NodeHeaders implements RequestHeaders {
@@ -81,17 +97,20 @@ class NodeRequest implements ApiRequest {
   read(take: (chunk: Uint8Array) => void): Promise<void> {
     const incoming = this.#incoming;
     return new Promise((resolve, reject) => {
+      const refuse = (error: Error): void => {
+        // It is not read to its end, and the answer that says why still has to go out.
+        incoming.removeAllListeners("data").pause();
+        reject(error);
+      };
       incoming.on("data", (chunk: Uint8Array) => {
         try {
           take(chunk);
         } catch (error) {
-          // It is not read to its end, and the answer that says why still has to go out.
-          incoming.removeAllListeners("data").pause();
-          reject(error as Error);
+          refuse(error as Error);
         }
       });
-      incoming.once("end", resolve);
-      incoming.once("error", reject);
+      incoming.on("end", resolve);
+      incoming.on("error", reject);
     });
   }
 
@@ -118,13 +137,16 @@ function signalFor(outgoing: ServerResponse): AbortSignal {
   return gone.signal;
 }
 
-async function pour(flow: Flow, outgoing: ServerResponse, writeTimeoutMs: number): Promise<void> {
-  outgoing.once("close", () => flow.stop());
+/** Nothing here waits: of a stream that is idle only what it cannot do without is kept. */
+function pour(flow: Flow, outgoing: ServerResponse, writeTimeoutMs: number): void {
+  outgoing.on("close", () => flow.stop());
   if (outgoing.destroyed) flow.stop();
-  await flow.pour((chunk) =>
-    outgoing.write(chunk) || outgoing.destroyed ? undefined : drained(outgoing, writeTimeoutMs),
+  const write: Write = (chunk) =>
+    outgoing.write(chunk) || outgoing.destroyed ? undefined : drained(outgoing, writeTimeoutMs);
+  flow.pour(write).then(
+    () => outgoing.end(),
+    () => outgoing.destroy(),
   );
-  outgoing.end();
 }
 
 /** When the client has read what it was sent, or has gone; one that does not read holds a connection for nothing. */

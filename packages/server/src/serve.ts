@@ -53,7 +53,7 @@ export async function serve(options: ServeOptions): Promise<Server> {
       keepAliveTimeout: 10_000,
       connectionsCheckingInterval: Math.min(1_000, requestTimeoutMs),
     },
-    (incoming, outgoing) => void respond(core, incoming, outgoing, writeTimeoutMs),
+    (incoming, outgoing) => respond(core, incoming, outgoing, writeTimeoutMs),
   );
   server.maxConnections = maxConnections;
   server.on("clientError", refuseMalformed);
