@@ -24,8 +24,7 @@ const server = createServer((request, response) => {
   const { method, url = "" } = request;
   if (url.startsWith("/v1/changes")) return watch(response);
   if (method === "GET") {
-    response.writeHead(200, { ...JSON_HEADERS, etag: '"1.1"', "x-content-type-options": "nosniff" });
-    response.end(fixed);
+    answer(response, '"1.1"', fixed);
     return;
   }
   void put(request, response, url.slice(url.lastIndexOf("/") + 1));
@@ -42,12 +41,18 @@ async function put(request, response, id) {
   versions.set(id, version);
   const body = bodyOf(id, incarnation, version, data);
   const etag = `"${incarnation}.${version}"`;
-  response.writeHead(200, { ...JSON_HEADERS, etag, "x-content-type-options": "nosniff" });
-  response.end(body);
+  answer(response, etag, body);
   if (watchers.size === 0) return;
   const kinds = { revision: version, kind: "updated", context_id: id, agent_id: "local", note: null };
   const event = `id: ${version}.1\ndata: ${JSON.stringify(kinds).slice(0, -1)},"context":${body}}\n\n`;
   for (const watcher of watchers) watcher.write(event);
+}
+
+/** @param {ServerResponse} response @param {string} etag @param {string} body */
+function answer(response, etag, body) {
+  const headers = { ...JSON_HEADERS, etag, "content-length": Buffer.byteLength(body) };
+  response.writeHead(200, { ...headers, "x-content-type-options": "nosniff" });
+  response.end(body);
 }
 
 /** @param {ServerResponse} response */

@@ -20,18 +20,19 @@ export async function get(port, { roundMs }) {
   return generated(roundMs, () => () => exchanged({ port, path: "/v1/contexts/c0" }, ""));
 }
 
-/** @param {number} port @param {Effort} effort @returns {Promise<Measured>} */
-export async function put(port, { roundMs }) {
+/** @param {number} port @param {Effort} effort @param {number} first - the first of the contexts. @returns {Promise<Measured>} */
+export async function put(port, { roundMs }, first = 0) {
   const seconds = Math.ceil(roundMs / 1_000);
   const url = `http://127.0.0.1:${port}/`;
   if (hasWrk) {
-    return wrk([`-t${CONNECTIONS}`, `-c${CONNECTIONS}`, `-d${seconds}s`, "-s", SCRIPT, url, "--", BODY]);
+    return wrk([`-t${CONNECTIONS}`, `-c${CONNECTIONS}`, `-d${seconds}s`, "-s", SCRIPT, url, "--", BODY, String(first)]);
   }
   return generated(roundMs, (index) => {
-    let etag = `"${index + 1}.1"`;
+    const number = first + index;
+    let etag = `"${number + 1}.1"`;
     return async () => {
       const headers = { "content-type": "application/json", "if-match": etag };
-      etag = await exchanged({ port, path: `/v1/contexts/c${index}`, method: "PUT", headers }, BODY);
+      etag = await exchanged({ port, path: `/v1/contexts/c${number}`, method: "PUT", headers }, BODY);
     };
   });
 }

@@ -6,6 +6,6 @@ import { ready } from "./child.mjs";
 import { CONNECTIONS, dataAt } from "./payload.mjs";
 
 const manager = await openManager("memory:");
-for (let index = 0; index < CONNECTIONS; index++) await manager.create(`c${index}`, dataAt(0));
+for (let index = 0; index < 2 * CONNECTIONS; index++) await manager.create(`c${index}`, dataAt(0));
 const { port } = await serve({ manager, port: 0, requestsPerSecond: Infinity });
 ready(port);

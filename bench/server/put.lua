@@ -7,6 +7,7 @@ function setup(thread)
 end
 
 function init(args)
+  number = number + tonumber(args[2])
   path = "/v1/contexts/c" .. number
   etag = string.format('"%d.1"', number + 1)
   body = args[1]

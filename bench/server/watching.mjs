@@ -47,7 +47,7 @@ export async function gathered(port, count) {
       socket.on("data", (chunk) => {
         text += chunk.toString("latin1");
         if (text.includes("event: ready")) {
-          if (!text.endsWith("\n\n\r\n")) return;
+          if (!/\n\n(\r\n)?$/.test(text)) return;
           text = "";
           resolve(undefined);
           return;

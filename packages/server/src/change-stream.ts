@@ -3,9 +3,15 @@
  * changes of revision r have: so a connection may be cut inside a transaction and the next one goes on there.
  */
 
-import { type AsyncSharedContextManager, type ContextFilter, isContextError } from "shared-context-manager";
+import {
+  type AsyncSharedContextManager,
+  type Change,
+  type ContextFilter,
+  isContextError,
+} from "shared-context-manager";
 import { howThingsAre } from "shared-context-manager/serving";
 import { changeText } from "./bodies.ts";
+import type { Flow, Write } from "./exchange.ts";
 import { invalid } from "./input.ts";
 import { problemOf } from "./problems.ts";
 
@@ -35,91 +41,88 @@ export interface StreamOptions {
   /** Where to go on; `undefined` to begin with how things are. */
   readonly place: Place | undefined;
   readonly coalesce: boolean;
-  readonly heartbeatMs: number;
-  readonly signal: AbortSignal;
-  readonly onEnd: () => void;
 }
 
-export function changeStream(
-  manager: AsyncSharedContextManager,
-  { heartbeatMs, onEnd, ...options }: StreamOptions,
-): ReadableStream<Uint8Array> {
-  const encoder = new TextEncoder();
-  const stop = new AbortController();
-  const signal = AbortSignal.any([stop.signal, options.signal]);
-  const events = eventsOf(manager, { ...options, signal });
-  let heartbeat: ReturnType<typeof setInterval> | undefined;
-  const end = (): void => {
-    if (heartbeat === undefined) return;
-    clearInterval(heartbeat);
-    heartbeat = undefined;
-    onEnd();
-  };
-  return new ReadableStream<Uint8Array>(
-    {
-      start(controller) {
-        // So that the caller hears at once that it is connected, and proxies do not close a quiet connection.
-        controller.enqueue(encoder.encode(": connected\n\n"));
-        heartbeat = setInterval(() => {
-          if ((controller.desiredSize ?? 0) > 0) controller.enqueue(encoder.encode(": heartbeat\n\n"));
-        }, heartbeatMs);
-      },
-      async pull(controller) {
-        const { done, value } = await events.next();
-        if (done !== true) return controller.enqueue(encoder.encode(value));
-        end();
-        controller.close();
-      },
-      async cancel() {
-        end();
-        stop.abort();
-        await events.return(undefined);
-      },
-    },
-    { highWaterMark: 1 },
-  );
-}
+/** What one watcher is told. It reads the log only as fast as that is read: there is nothing in between that could grow. */
+export class ChangeStream implements Flow {
+  readonly #manager: AsyncSharedContextManager;
+  readonly #options: StreamOptions;
+  readonly #onEnd: (stream: ChangeStream) => void;
+  #changes: AsyncIterableIterator<Change, undefined> | undefined;
+  #write: Write | undefined;
+  #wroteMs = 0;
+  #isFull = false;
+  #isOver = false;
 
-async function* eventsOf(
-  manager: AsyncSharedContextManager,
-  options: Omit<StreamOptions, "heartbeatMs" | "onEnd">,
-): AsyncGenerator<string, undefined> {
-  try {
-    let { place } = options;
-    if (place === undefined) {
-      const { changes, revision } = await howThingsAre(manager, options.filter);
-      for (const change of changes) yield event(undefined, undefined, changeText(change));
-      place = { revision, told: undefined };
-      yield event("ready", String(revision), JSON.stringify({ revision }));
-    }
-    yield* changesAfter(manager, options, place);
-  } catch (error) {
-    if (options.signal.aborted) return undefined;
-    // An empty id: the next connection of an EventSource begins with how things are.
-    const name = isContextError(error, "COMPACTED") ? "compacted" : "problem";
-    yield event(name, name === "compacted" ? "" : undefined, JSON.stringify(problemOf(error)));
+  constructor(manager: AsyncSharedContextManager, options: StreamOptions, onEnd: (stream: ChangeStream) => void) {
+    this.#manager = manager;
+    this.#options = options;
+    this.#onEnd = onEnd;
   }
-  return undefined;
-}
 
-async function* changesAfter(
-  manager: AsyncSharedContextManager,
-  { filter, coalesce, signal }: Pick<StreamOptions, "filter" | "coalesce" | "signal">,
-  { revision, told }: Place,
-): AsyncGenerator<string> {
-  const after = told === undefined ? revision : Math.max(0, revision - 1);
-  let last = revision;
-  let count = 0;
-  for await (const change of manager.watch(filter, { after, coalesce, signal })) {
-    count = change.revision === last ? count + 1 : 1;
-    last = change.revision;
-    if (told !== undefined && last === revision && count <= told) continue;
-    yield event(undefined, `${last}.${count}`, changeText(change));
+  async pour(write: Write): Promise<void> {
+    this.#write = write;
+    try {
+      // So that the caller hears at once that it is connected.
+      await this.#put(": connected\n\n");
+      const { revision, told } = this.#options.place ?? (await this.#tellPresent());
+      let last = revision;
+      let count = 0;
+      // The loop is here, and not in a function of its own: who waits in it keeps the memory of one, and there are many.
+      for await (const change of this.#changesAfter(told === undefined ? revision : Math.max(0, revision - 1))) {
+        count = change.revision === last ? count + 1 : 1;
+        last = change.revision;
+        if (told !== undefined && last === revision && count <= told) continue;
+        const full = this.#put(event(undefined, `${last}.${count}`, changeText(change)));
+        if (full !== undefined) await full;
+      }
+    } catch (error) {
+      // An empty id: the next connection of an EventSource begins with how things are.
+      const [name, id] = isContextError(error, "COMPACTED") ? ["compacted", ""] : ["problem", undefined];
+      await this.#put(event(name, id, JSON.stringify(problemOf(error))));
+    }
+    this.stop();
+  }
+
+  stop(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    void this.#changes?.return?.();
+    this.#onEnd(this);
+  }
+
+  /** Says that it is there, if it has said nothing since: proxies close a quiet connection. */
+  beat(sinceMs: number): void {
+    if (this.#wroteMs <= sinceMs && !this.#isFull) void this.#put(": heartbeat\n\n");
+  }
+
+  async #tellPresent(): Promise<Place> {
+    const { changes, revision } = await howThingsAre(this.#manager, this.#options.filter);
+    for (const change of changes) await this.#put(event(undefined, undefined, changeText(change)));
+    await this.#put(event("ready", String(revision), JSON.stringify({ revision })));
+    return { revision, told: undefined };
+  }
+
+  #changesAfter(after: number): AsyncIterableIterator<Change, undefined> {
+    const { filter, coalesce } = this.#options;
+    this.#changes = this.#manager.watch(filter, { after, coalesce });
+    if (this.#isOver) void this.#changes.return?.();
+    return this.#changes;
+  }
+
+  /** @returns what to wait for, where there is no room for more. */
+  #put(text: string): Promise<void> | undefined {
+    if (this.#isOver) return undefined;
+    this.#wroteMs = performance.now();
+    const room = this.#write?.(text);
+    if (room === undefined) return undefined;
+    this.#isFull = true;
+    return room.then(() => void (this.#isFull = false));
   }
 }
 
 function event(name: string | undefined, id: string | undefined, data: string): string {
-  const lines = [...(name === undefined ? [] : [`event: ${name}`]), ...(id === undefined ? [] : [`id: ${id}`])];
+  const head = `${name === undefined ? "" : `event: ${name}\n`}${id === undefined ? "" : `id: ${id}\n`}`;
   // JSON has no line breaks, so that one line of data is enough.
-  return `${[...lines, `data: ${data}`].join("\n")}\n\n`;
+  return `${head}data: ${data}\n\n`;
 }

@@ -2,16 +2,17 @@
 
 import type { JsonObject, JsonValue, Predicate, SharedContext } from "shared-context-manager";
 import { isAt, readMatch } from "./etags.ts";
+import type { RequestHeaders } from "./exchange.ts";
 import { invalid, queryFlag } from "./input.ts";
 import { isFree } from "./waits.ts";
 
 /** All the conditions of the request at once; of none that the context is there. */
-export function conditionOf(url: URL, headers: Headers): Predicate<JsonObject> {
+export function conditionOf(url: URL, headers: RequestHeaders): Predicate<JsonObject> {
   const conditions = [...dataConditions(url), ...changeConditions(url, headers)];
   return (context) => conditions.every((holds) => holds(context));
 }
 
-function* changeConditions(url: URL, headers: Headers): Generator<(context: SharedContext) => boolean> {
+function* changeConditions(url: URL, headers: RequestHeaders): Generator<(context: SharedContext) => boolean> {
   const seen = readMatch(headers, "if-none-match");
   if (seen !== undefined) yield (context) => seen !== "any" && !seen.some((tag) => isAt(context, tag));
   if (queryFlag(url, "unlocked")) yield isFree;

@@ -1,6 +1,7 @@
 /** Entity tags: `"incarnation.version"`. They change exactly when the data does; a lock is not part of them. */
 
 import { ContextError, type SharedContext } from "shared-context-manager";
+import type { RequestHeaders } from "./exchange.ts";
 import { HttpError } from "./problems.ts";
 
 /** What a caller has read of a context. */
@@ -23,7 +24,7 @@ export function isAt(context: SharedContext, { incarnation, version }: Etag): bo
 const EXPECTED = 'an ETag of this API such as "12.3", several with commas between them, or *';
 
 /** What `If-Match` or `If-None-Match` says; `undefined` when it is not there. */
-export function readMatch(headers: Headers, name: "if-match" | "if-none-match"): Match | undefined {
+export function readMatch(headers: RequestHeaders, name: "if-match" | "if-none-match"): Match | undefined {
   const text = headers.get(name)?.trim();
   if (text === undefined) return undefined;
   return parseMatch(text, name === "if-none-match") ?? refuse(name, text);
@@ -48,7 +49,7 @@ function refuse(name: string, text: string): never {
 }
 
 /** What a write must say: `If-Match`, or it is refused with 428. */
-export function requireMatch(headers: Headers): Match {
+export function requireMatch(headers: RequestHeaders): Match {
   const match = readMatch(headers, "if-match");
   if (match !== undefined) return match;
   throw new HttpError(

@@ -4,10 +4,11 @@ import { type AsyncSharedContextManager, ContextError, isContextError, type Json
 import { RemoteAgent } from "shared-context-manager/serving";
 import { baseOf, ConflictLog } from "./conflict-log.ts";
 import { Idempotency } from "./idempotency.ts";
+import { EventStreams } from "./event-streams.ts";
+import { type ApiRequest, isFlow, type Reply } from "./exchange.ts";
 import { agentIdOf, checkRight, identify } from "./identity.ts";
 import { checkQuery, mediaTypeOf, readJson } from "./input.ts";
 import { inspector } from "./inspector.ts";
-import { urlOf } from "./light-request.ts";
 import { DEFAULT_LIMITS, type Limits } from "./limits.ts";
 import { LockWaits } from "./lock-waits.ts";
 import { Matcher, type Matched } from "./matching.ts";
@@ -25,9 +26,9 @@ import type { Call } from "./route.ts";
 import { ROUTES } from "./routes.ts";
 import type { Services } from "./services.ts";
 import { Sessions } from "./sessions.ts";
-import { complete } from "./text-response.ts";
 import type { Tokens } from "./tokens.ts";
 import { VERSION } from "./version.ts";
+import { fromRequest, toResponse } from "./web.ts";
 
 /** How to answer; all but the manager have defaults that are safe on one's own machine. */
 export interface HandlerOptions {
@@ -57,53 +58,88 @@ export interface Handler {
 }
 
 export function createHandler(options: HandlerOptions): Handler {
-  const handle = createCore(options);
-  return Object.assign(async (request: Request) => complete(await handle(request)), { close: () => handle.close() });
+  const core = createCore(options);
+  return Object.assign(
+    async (request: Request) => toResponse(await core.answer(fromRequest(request)), request.signal),
+    { close: () => core.close() },
+  );
 }
 
-/** The handler for a server that sends the text of a response as it is. */
-export function createCore(options: HandlerOptions): Handler {
+/** The handler, whatever brings the requests. */
+export interface Core {
+  /** Never rejects. */
+  answer(request: ApiRequest): Promise<Reply>;
+  close(): void;
+}
+
+export function createCore(options: HandlerOptions): Core {
   const { manager, tokens, hosts = LOOPBACK, origins = [], onError = () => undefined } = options;
   const { requestsPerSecond = 2_000, sessionTtlMs = 600_000, heartbeatMs = 15_000 } = options;
   const closing = new AbortController();
+  const limits = { ...DEFAULT_LIMITS, ...options.limits };
   const services: Services = {
-    limits: { ...DEFAULT_LIMITS, ...options.limits },
+    limits,
     metrics: new Metrics(),
     sessions: new Sessions(manager, sessionTtlMs, onError),
     conflicts: new ConflictLog(),
     lockWaits: new LockWaits(),
     closing: closing.signal,
-    heartbeatMs,
+    streams: new EventStreams(limits.maxStreams, heartbeatMs),
     openApi: JSON.stringify(openApiOf(ROUTES, VERSION)),
   };
   const matcher = new Matcher(ROUTES);
   const rate = new RateLimit(requestsPerSecond);
   const idempotency = new Idempotency(new OperationLog(manager));
   const mcp = new McpMount(notedManager(manager, services.conflicts), {
-    maxBodyBytes: services.limits.maxBodyBytes,
+    maxBodyBytes: limits.maxBodyBytes,
     onError,
   });
 
-  async function answer(
-    request: Request,
-    url: URL,
-    { route, contextId }: Matched,
-    identity: Identity,
-  ): Promise<Response> {
+  async function answer(request: ApiRequest): Promise<Reply> {
+    const startMs = performance.now();
+    const { method, url, headers } = request;
+    let operationId = "none";
+    let cors: Record<string, string> = {};
+    let reply: Reply;
+    try {
+      cors = checkOrigin(url, headers, { hosts, origins });
+      const isMcp = url.pathname === MCP_PATH;
+      if (method === "OPTIONS") return preflight(isMcp ? MCP_METHODS : matcher.methodsOf(url), cors);
+      const page = inspector(request);
+      if (page !== undefined) return page;
+      if (isMcp) {
+        operationId = "mcp";
+        reply = await answerMcp(request);
+      } else {
+        const matched = matcher.match(method, url);
+        ({ operationId } = matched.route);
+        reply = await answerRoute(request, matched);
+      }
+    } catch (error) {
+      reply = problemAnswer(error);
+      if (reply.status === 500 && !request.signal.aborted) onError(error);
+    }
+    reply.headers["x-content-type-options"] = "nosniff";
+    Object.assign(reply.headers, cors);
+    services.metrics.observe(operationId, reply.status, performance.now() - startMs);
+    return method === "HEAD" ? withoutBody(reply) : reply;
+  }
+
+  async function answerRoute(request: ApiRequest, { route, contextId }: Matched): Promise<Reply> {
+    if (route.right !== null) closing.signal.throwIfAborted();
+    const identity = identifyFor(route.right, request);
     const agentId = agentIdOf(request.headers, identity);
-    checkQuery(url, route);
-    const body = route.body && (await readJson(request, route, services.limits.maxBodyBytes));
-    const parts = { manager, services, request, url, body, identity, agentId, contextId };
+    checkQuery(request.url, route);
+    const body = route.body && (await readJson(request, route, limits.maxBodyBytes));
+    const parts = { manager, services, request, body, identity, agentId, contextId };
     services.sessions.enter(agentId);
     try {
       const key = isWrite(route) ? request.headers.get("idempotency-key") : null;
       if (key === null) return await route.handle(new Received(parts, undefined));
-      const conditions = ["if-match", "if-none-match", "lock-token"].map((name) => request.headers.get(name));
-      const { pathname, search } = url;
       return await idempotency.once({
         who: identity.name,
         key,
-        request: [request.method, pathname, search, mediaTypeOf(request), agentId, conditions, body ?? null],
+        request: identifying(parts),
         isGuarded: isGuarded(request),
         run: async (operationId) => route.handle(new Received(parts, operationId)),
         replay: (changes) => replayed(route, new Received(parts, undefined), changes),
@@ -116,7 +152,7 @@ export function createCore(options: HandlerOptions): Handler {
     }
   }
 
-  async function answerMcp(request: Request): Promise<Response> {
+  async function answerMcp(request: ApiRequest): Promise<Reply> {
     closing.signal.throwIfAborted();
     const identity = identifyFor("read", request);
     const agentId = agentIdOf(request.headers, identity) ?? identity.name;
@@ -128,69 +164,33 @@ export function createCore(options: HandlerOptions): Handler {
     }
   }
 
-  async function answerRoute(request: Request, url: URL, matched: Matched): Promise<Response> {
-    const { right } = matched.route;
-    if (right !== null) closing.signal.throwIfAborted();
-    return answer(request, url, matched, identifyFor(right, request));
-  }
-
-  async function handle(request: Request): Promise<Response> {
-    const startMs = performance.now();
-    let operationId = "none";
-    let cors: Record<string, string> = {};
-    let response: Response;
-    try {
-      const url = urlOf(request);
-      cors = checkOrigin(url, request.headers, { hosts, origins });
-      const isMcp = url.pathname === MCP_PATH;
-      if (request.method === "OPTIONS") return preflight(isMcp ? MCP_METHODS : matcher.methodsOf(url), cors);
-      const page = inspector(request);
-      if (page !== undefined) return page;
-      if (isMcp) {
-        operationId = "mcp";
-        response = await answerMcp(request);
-      } else {
-        const matched = matcher.match(request.method, url);
-        ({ operationId } = matched.route);
-        response = await answerRoute(request, url, matched);
-      }
-    } catch (error) {
-      response = problemAnswer(error);
-      if (response.status === 500 && !request.signal.aborted) onError(error);
-    }
-    for (const [name, value] of Object.entries({ ...cors, "x-content-type-options": "nosniff" })) {
-      response.headers.set(name, value);
-    }
-    services.metrics.observe(operationId, response.status, performance.now() - startMs);
-    return request.method === "HEAD" ? withoutBody(response) : response;
-  }
-
-  function identifyFor(right: Right | null, request: Request): Identity {
+  function identifyFor(right: Right | null, { headers }: ApiRequest): Identity {
     if (right === null) return NOBODY;
-    const identity = identify(request.headers, tokens);
+    const identity = identify(headers, tokens);
     rate.take(identity.name);
     checkRight(identity, right);
     return identity;
   }
 
-  return Object.assign(handle, {
-    close(): void {
+  return {
+    answer,
+    close() {
       closing.abort(new ContextError("CLOSED", {}));
+      services.streams.close();
       services.sessions.close();
       mcp.close().catch(onError);
     },
-  });
+  };
 }
 
 /** What a call is made of. */
-type Parts = Omit<Call, "agent" | "operationId" | "signal">;
+type Parts = Omit<Call, "agent" | "operationId" | "signal" | "url">;
 
 /** A getter in an object literal would be a shape of its own for each request, which costs as much as all the rest. */
 class Received implements Call {
   readonly manager: Call["manager"];
   readonly services: Services;
-  readonly request: Request;
-  readonly url: URL;
+  readonly request: ApiRequest;
   readonly body: Call["body"];
   readonly identity: Identity;
   readonly agentId: string | null;
@@ -201,7 +201,6 @@ class Received implements Call {
     this.manager = parts.manager;
     this.services = parts.services;
     this.request = parts.request;
-    this.url = parts.url;
     this.body = parts.body;
     this.identity = parts.identity;
     this.agentId = parts.agentId;
@@ -214,10 +213,21 @@ class Received implements Call {
     return new RemoteAgent(this.manager, { agentId, token, operationId });
   }
 
+  get url(): URL {
+    return this.request.url;
+  }
+
   /** Made only by those who wait: most do not. */
   get signal(): AbortSignal {
     return AbortSignal.any([this.request.signal, this.services.closing]);
   }
+}
+
+/** What two requests have in common that are the same one. */
+function identifying({ request, agentId, body }: Parts): unknown[] {
+  const { method, url, headers } = request;
+  const conditions = ["if-match", "if-none-match", "lock-token"].map((name) => headers.get(name));
+  return [method, url.pathname, url.search, mediaTypeOf(request), agentId, conditions, body ?? null];
 }
 
 /** Nobody's answer waits for it. */
@@ -229,15 +239,14 @@ async function noteConflict({ manager, services, agentId, request, body }: Parts
 }
 
 /** A version comes once and a token too: what names them does nothing when it comes again. */
-function isGuarded({ method, headers }: Request): boolean {
+function isGuarded({ method, headers }: ApiRequest): boolean {
   const isExact = (headers.get("if-match") ?? "*").trim() !== "*";
   return (method === "PUT" || method === "DELETE") && isExact;
 }
 
 const NOBODY: Identity = { name: "nobody", agentId: null, rights: "read" };
 
-async function withoutBody(response: Response): Promise<Response> {
-  await response.body?.cancel();
-  const { status, headers } = response;
-  return new Response(null, { status, headers });
+function withoutBody(reply: Reply): Reply {
+  if (isFlow(reply.body)) reply.body.stop();
+  return { ...reply, body: null };
 }

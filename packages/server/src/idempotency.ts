@@ -5,22 +5,16 @@
 
 import { createHash } from "node:crypto";
 import { isContextError } from "shared-context-manager";
+import type { Reply } from "./exchange.ts";
 import { invalid } from "./input.ts";
 import { type Operation, operationIdOf, type OperationLog } from "./operation-log.ts";
 import { HttpError } from "./problems.ts";
-import { complete } from "./text-response.ts";
 
 interface Kept {
   readonly fingerprint: string;
   /** `undefined` when it was refused: then nothing has changed, and the key may be used again. */
-  readonly answer: Promise<Answered | Failed | undefined>;
+  readonly answer: Promise<Reply | Failed | undefined>;
   characters: number;
-}
-
-interface Answered {
-  readonly status: number;
-  readonly headers: [string, string][];
-  readonly body: string | null;
 }
 
 /** What may have been done or not must not be done again. */
@@ -31,7 +25,7 @@ interface Failed {
 const MOST_KEPT = 10_000;
 const MOST_CHARACTERS = 32 * 1024 ** 2;
 const LONGEST_KEY = 255;
-const REPLAYED: [[string, string]] = [["idempotency-replayed", "true"]];
+const REPLAYED = { "idempotency-replayed": "true" };
 
 /** A write that may come again. */
 export interface Keyed {
@@ -43,9 +37,9 @@ export interface Keyed {
   /** Its conditions keep it from landing twice: then the change log is looked into only if it is refused. */
   readonly isGuarded: boolean;
   /** @param operationId - what the change log is to call it. */
-  readonly run: (operationId: string) => Promise<Response>;
+  readonly run: (operationId: string) => Promise<Reply>;
   /** The first answer, from what the change log has of it. */
-  readonly replay: (changes: Operation["changes"]) => Promise<Response>;
+  readonly replay: (changes: Operation["changes"]) => Promise<Reply>;
 }
 
 /** What a write that has landed already may be refused with when it comes again. */
@@ -60,7 +54,7 @@ export class Idempotency {
     this.#log = log;
   }
 
-  async once(keyed: Keyed): Promise<Response> {
+  async once(keyed: Keyed): Promise<Reply> {
     const { who, key, request } = keyed;
     if (key.length === 0 || key.length > LONGEST_KEY) {
       throw invalid("idempotency-key", "", `1 to ${LONGEST_KEY} characters`, key);
@@ -75,11 +69,11 @@ export class Idempotency {
       if (answer === undefined) continue;
       if ("body" in answer) return answerFrom(answer, REPLAYED);
       // It may have landed: by now the change log may tell.
-      return (await this.#again(name, fingerprint, keyed)) ?? answerFrom(answer, []);
+      return (await this.#again(name, fingerprint, keyed)) ?? answerFrom(answer);
     }
   }
 
-  async #first(name: string, fingerprint: string, keyed: Keyed): Promise<Response> {
+  async #first(name: string, fingerprint: string, keyed: Keyed): Promise<Reply> {
     const running = this.#run(name, fingerprint, keyed);
     const kept: Kept = { fingerprint, answer: outcomeOf(running), characters: 0 };
     this.#kept.set(name, kept);
@@ -88,14 +82,14 @@ export class Idempotency {
       this.#kept.delete(name);
       return running;
     }
-    if ("body" in answer) kept.characters = answer.body?.length ?? 0;
+    if ("body" in answer && typeof answer.body === "string") kept.characters = answer.body.length;
     this.#characters += kept.characters;
     this.#forget();
-    return answerFrom(answer, []);
+    return answerFrom(answer);
   }
 
   /** Unless another process has done it before, or this one before it was started again. */
-  async #run(name: string, fingerprint: string, keyed: Keyed): Promise<Response> {
+  async #run(name: string, fingerprint: string, keyed: Keyed): Promise<Reply> {
     if (!keyed.isGuarded) {
       const before = await this.#again(name, fingerprint, keyed);
       if (before !== undefined) return before;
@@ -111,13 +105,11 @@ export class Idempotency {
   }
 
   /** The first answer, where the change log has the write. */
-  async #again(name: string, fingerprint: string, { replay }: Keyed): Promise<Response | undefined> {
+  async #again(name: string, fingerprint: string, { replay }: Keyed): Promise<Reply | undefined> {
     const found = await this.#log.find(name);
     if (found === undefined) return undefined;
     if (found.fingerprint !== fingerprint) throw reused();
-    const response = await replay(found.changes);
-    response.headers.set(...REPLAYED[0]);
-    return response;
+    return answerFrom(await replay(found.changes), REPLAYED);
   }
 
   /** The oldest go first. */
@@ -130,21 +122,19 @@ export class Idempotency {
   }
 }
 
-async function outcomeOf(running: Promise<Response>): Promise<Answered | Failed | undefined> {
-  let response: Response;
+async function outcomeOf(running: Promise<Reply>): Promise<Reply | Failed | undefined> {
   try {
-    response = await running;
+    return await running;
   } catch (error) {
     const isRefusal = error instanceof HttpError || (isContextError(error) && error.code !== "INDETERMINATE");
     return isRefusal ? undefined : { error };
   }
-  const { status, headers, body } = complete(response);
-  return { status, headers: [...headers], body: body === null ? null : await new Response(body).text() };
 }
 
-function answerFrom(answer: Answered | Failed, more: [string, string][]): Response {
+/** With headers of its own: to each answer others are added. */
+function answerFrom(answer: Reply | Failed, more: Record<string, string> = {}): Reply {
   if ("error" in answer) throw answer.error;
-  return new Response(answer.body, { status: answer.status, headers: [...answer.headers, ...more] });
+  return { ...answer, headers: { ...answer.headers, ...more } };
 }
 
 function hashOf(parts: readonly unknown[]): string {

@@ -1,5 +1,6 @@
 /** Who sends a request. */
 
+import type { RequestHeaders } from "./exchange.ts";
 import { invalid } from "./input.ts";
 import { HttpError } from "./problems.ts";
 import { allows, type Identity, type Right } from "./rights.ts";
@@ -9,7 +10,7 @@ import type { Tokens } from "./tokens.ts";
 const LOCAL: Identity = { name: "local", agentId: null, rights: "admin" };
 
 /** @throws HttpError UNAUTHORIZED. */
-export function identify(headers: Headers, tokens: Tokens | undefined): Identity {
+export function identify(headers: RequestHeaders, tokens: Tokens | undefined): Identity {
   if (tokens === undefined) return LOCAL;
   const [, token] = /^Bearer +(\S+) *$/i.exec(headers.get("authorization") ?? "") ?? [];
   const identity = token === undefined ? undefined : tokens.find(token);
@@ -40,7 +41,7 @@ const LONGEST_AGENT_ID = 512;
  *
  * @throws HttpError FORBIDDEN when a token that is bound to an agent names another.
  */
-export function agentIdOf(headers: Headers, { name, agentId }: Identity): string | null {
+export function agentIdOf(headers: RequestHeaders, { name, agentId }: Identity): string | null {
   const text = headers.get("x-agent-id");
   if (text === null) return agentId ?? name;
   if (text === "") return agentId;

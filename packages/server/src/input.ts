@@ -1,6 +1,7 @@
 /** What a request brings, checked: its body, its query, its headers. */
 
 import { ContextError, type JsonValue } from "shared-context-manager";
+import type { ApiRequest, RequestHeaders } from "./exchange.ts";
 import { HttpError } from "./problems.ts";
 import type { Route } from "./route.ts";
 
@@ -21,13 +22,13 @@ function briefly(value: unknown): string {
 }
 
 /** Type and subtype, without parameters. */
-export function mediaTypeOf(request: Request): string {
-  return (request.headers.get("content-type") ?? "").replace(/;.*/s, "").trim().toLowerCase();
+export function mediaTypeOf({ headers }: ApiRequest): string {
+  return (headers.get("content-type") ?? "").replace(/;.*/s, "").trim().toLowerCase();
 }
 
 /** The JSON in the body of a request that has found its route. `undefined` when there is none and none is needed. */
 export async function readJson(
-  request: Request,
+  request: ApiRequest,
   { body }: Route,
   maxBodyBytes: number,
 ): Promise<JsonValue | undefined> {
@@ -50,16 +51,15 @@ export async function readJson(
   }
 }
 
-async function readText(request: Request, maxBodyBytes: number): Promise<string> {
+async function readText(request: ApiRequest, maxBodyBytes: number): Promise<string> {
   if (Number(request.headers.get("content-length") ?? 0) > maxBodyBytes) throw tooLarge(maxBodyBytes);
-  if (request.body === null) return "";
   const chunks: Uint8Array[] = [];
   let bytes = 0;
-  for await (const chunk of request.body as unknown as AsyncIterable<Uint8Array>) {
+  await request.read((chunk) => {
     bytes += chunk.byteLength;
     if (bytes > maxBodyBytes) throw tooLarge(maxBodyBytes);
     chunks.push(chunk);
-  }
+  });
   try {
     return UTF8.decode(joined(chunks, bytes));
   } catch {
@@ -173,7 +173,7 @@ export function noteOf(url: URL): { note?: string } {
 }
 
 /** The fencing token that a write bears. */
-export function readLockToken(headers: Headers): number | undefined {
+export function readLockToken(headers: RequestHeaders): number | undefined {
   const text = headers.get("lock-token");
   if (text === null) return undefined;
   if (/^[1-9]\d{0,15}$/.test(text)) return Number(text);

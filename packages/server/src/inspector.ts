@@ -3,6 +3,7 @@
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { extname } from "node:path";
+import type { ApiRequest, Reply } from "./exchange.ts";
 
 interface File {
   readonly body: Uint8Array<ArrayBuffer>;
@@ -46,25 +47,15 @@ const FOLDER = new URL(import.meta.url.endsWith(".ts") ? "../dist/inspector/" : 
 let files: ReadonlyMap<string, File> | undefined;
 
 /** Answers `/` and what the page loads; `undefined` for any other path, and for methods that are not for a page. */
-export function inspector(request: Request): Response | undefined {
-  const pathname = pageIn(request.url);
-  if (pathname === undefined) return undefined;
-  if (request.method !== "GET" && request.method !== "HEAD") return undefined;
+export function inspector({ method, url: { pathname }, headers: asked }: ApiRequest): Reply | undefined {
+  if (pathname !== "/" && !pathname.startsWith("/inspector/")) return undefined;
+  if (method !== "GET" && method !== "HEAD") return undefined;
   files ??= readFiles();
   const file = files.get(pathname);
   if (file === undefined) return pathname === "/" ? notBuilt() : undefined;
   const headers = { ...SAFE, ...file.headers, etag: file.etag };
-  if (isKnown(request.headers.get("if-none-match"), file.etag)) return new Response(null, { status: 304, headers });
-  return new Response(request.method === "HEAD" ? null : file.body, { headers });
-}
-
-/** The path, where it is of the page. Every request of the API comes by here: it costs no parsing of URLs. */
-function pageIn(url: string): string | undefined {
-  const from = url.indexOf("/", url.indexOf("//") + 2);
-  const query = url.indexOf("?", from);
-  const to = query < 0 ? url.length : query;
-  if (to !== from + 1 && !url.startsWith("/inspector/", from)) return undefined;
-  return url.slice(from, to);
+  if (isKnown(asked.get("if-none-match"), file.etag)) return { status: 304, headers, body: null };
+  return { status: 200, headers, body: method === "HEAD" ? null : file.body };
 }
 
 function readFiles(): ReadonlyMap<string, File> {
@@ -97,12 +88,10 @@ function isKnown(header: string | null, etag: string): boolean {
   return header.split(",").some((tag) => tag.trim() === "*" || tag.trim().replace(/^W\//, "") === etag);
 }
 
-function notBuilt(): Response {
+function notBuilt(): Reply {
   const text = "The inspector is not built: run `npm run build`. The API is described at /openapi.json.\n";
   // Not kept: it may be built while the server runs.
   files = undefined;
-  return new Response(text, {
-    status: 404,
-    headers: { ...SAFE, "content-type": "text/plain; charset=utf-8", "cache-control": "no-store" },
-  });
+  const headers = { ...SAFE, "content-type": "text/plain; charset=utf-8", "cache-control": "no-store" };
+  return { status: 404, headers, body: text };
 }

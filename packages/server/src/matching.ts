@@ -9,22 +9,24 @@ export interface Matched {
   readonly contextId: string;
 }
 
+/** What a path leads to, segment by segment. */
 interface Place {
-  readonly segments: readonly string[];
+  readonly places: Map<string, Place>;
   readonly routes: Map<string, Route>;
 }
 
+const ID = "{id}";
+
 export class Matcher {
-  readonly #places: Place[] = [];
+  readonly #root = newPlace();
 
   constructor(routes: readonly Route[]) {
-    const byPath = new Map<string, Place>();
     for (const route of routes) {
-      let place = byPath.get(route.path);
-      if (place === undefined) {
-        place = { segments: route.path.split("/"), routes: new Map() };
-        byPath.set(route.path, place);
-        this.#places.push(place);
+      let place = this.#root;
+      for (const segment of route.path.split("/")) {
+        const next = place.places.get(segment) ?? newPlace();
+        place.places.set(segment, next);
+        place = next;
       }
       place.routes.set(route.method, route);
     }
@@ -32,23 +34,19 @@ export class Matcher {
 
   /** The methods that a path takes; none where there is nothing. */
   methodsOf(url: URL): string[] {
-    const segments = url.pathname.split("/");
-    const place = this.#places.find((candidate) => fits(candidate.segments, segments));
-    if (place === undefined) return [];
-    const methods = [...place.routes.keys()];
+    const methods = [...(this.#find(url)?.routes.keys() ?? [])];
     return methods.includes("GET") ? [...methods, "HEAD"] : methods;
   }
 
   /** @throws HttpError NO_ROUTE, METHOD_NOT_ALLOWED; ContextError INVALID for an id that is not percent-encoded. */
   match(method: string, url: URL): Matched {
-    const segments = url.pathname.split("/");
-    const place = this.#places.find((candidate) => fits(candidate.segments, segments));
-    if (place === undefined) {
+    const found = this.#find(url);
+    if (found === undefined) {
       throw new HttpError("NO_ROUTE", "there is nothing at this path: see /openapi.json for what there is", {
         path: url.pathname.slice(0, 200),
       });
     }
-    const route = place.routes.get(method === "HEAD" ? "GET" : method);
+    const route = found.routes.get(method === "HEAD" ? "GET" : method);
     if (route === undefined) {
       const allowed = this.methodsOf(url).join(", ");
       throw new HttpError(
@@ -58,15 +56,28 @@ export class Matcher {
         { allow: allowed },
       );
     }
-    const at = place.segments.indexOf("{id}");
-    return { route, contextId: at < 0 ? "" : readId(segments[at] ?? "", url) };
+    return { route, contextId: found.id === undefined ? "" : readId(found.id, url) };
+  }
+
+  /** Where a path has an id, there is nothing else that it could have. */
+  #find({ pathname }: URL): { routes: Place["routes"]; id: string | undefined } | undefined {
+    let place = this.#root;
+    let id: string | undefined;
+    for (const segment of pathname.split("/")) {
+      let next = place.places.get(segment);
+      if (next === undefined) {
+        next = place.places.get(ID);
+        if (next === undefined) return undefined;
+        id = segment;
+      }
+      place = next;
+    }
+    return place.routes.size === 0 ? undefined : { routes: place.routes, id };
   }
 }
 
-function fits(pattern: readonly string[], segments: readonly string[]): boolean {
-  return (
-    pattern.length === segments.length && pattern.every((part, index) => part === "{id}" || part === segments[index])
-  );
+function newPlace(): Place {
+  return { places: new Map(), routes: new Map() };
 }
 
 /** `.` and `..` do not survive in a URL, percent-encoded or not: an empty segment says that the id is in the query. */

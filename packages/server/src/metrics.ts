@@ -13,9 +13,6 @@ interface Series {
 
 export class Metrics {
   readonly #series = new Map<string, Series>();
-  /** Event streams that are open. */
-  streams = 0;
-
   observe(operationId: string, status: number, ms: number): void {
     let series = this.#series.get(operationId);
     if (series === undefined) {
@@ -30,8 +27,8 @@ export class Metrics {
   }
 
   /** The text format, version 0.0.4. */
-  text(stats: ManagerStats): string {
-    return `${[...gauges(stats, this.streams), ...this.#requests()].join("\n")}\n`;
+  text(stats: ManagerStats, streams: number): string {
+    return `${[...gauges(stats, streams), ...this.#requests()].join("\n")}\n`;
   }
 
   *#requests(): Generator<string> {

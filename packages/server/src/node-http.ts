@@ -1,33 +1,132 @@
-/** Web-standard requests and responses over `node:http`. */
+/** Requests and answers as `node:http` has them. */
 
-import { once } from "node:events";
-import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Duplex } from "node:stream";
-import { Readable } from "node:stream";
+import { Buffer } from "node:buffer";
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
+import { type Duplex, Readable } from "node:stream";
+import { type ApiRequest, type Flow, isFlow, type Reply, type RequestHeaders, type Write } from "./exchange.ts";
+import type { Core } from "./handler.ts";
 import { invalid } from "./input.ts";
-import { lightRequest } from "./light-request.ts";
 import { PROBLEM_TYPE, problemAnswer } from "./problems.ts";
-import { TextResponse } from "./text-response.ts";
 
-export type Fetch = (request: Request) => Promise<Response>;
+/** Answers one request. */
+export function respond(core: Core, incoming: IncomingMessage, outgoing: ServerResponse, writeTimeoutMs: number): void {
+  answerTo(core, incoming, outgoing)
+    .then((reply) => send(reply, outgoing, writeTimeoutMs))
+    // The connection broke: the client sees the answer cut off.
+    .catch(() => outgoing.destroy());
+}
 
-/** Answers one request; never rejects. */
-export async function respond(
-  handle: Fetch,
-  incoming: IncomingMessage,
-  outgoing: ServerResponse,
-  writeTimeoutMs: number,
-): Promise<void> {
-  try {
-    const request = requestFrom(incoming, outgoing);
-    await send(request instanceof Response ? request : await handle(request), outgoing, writeTimeoutMs);
-  } catch {
-    // The connection broke, or the body of the answer did: either way the client sees it cut off.
-    outgoing.destroy();
+function send({ status, headers, body }: Reply, outgoing: ServerResponse, writeTimeoutMs: number): void {
+  if (isFlow(body)) {
+    // It ends with its connection, as readers of events expect: a chunk around each event would be four writes for one.
+    outgoing.removeHeader("transfer-encoding");
+    outgoing.writeHead(status, { ...headers, connection: "close" }).flushHeaders();
+    pour(body, outgoing, writeTimeoutMs);
+    return;
+  }
+  if (body !== null) headers["content-length"] = String(Buffer.byteLength(body));
+  outgoing.writeHead(status, headers).end(body);
+}
+
+function answerTo(core: Core, incoming: IncomingMessage, outgoing: ServerResponse): Promise<Reply> {
+  const { method = "", url: target = "", headers } = incoming;
+  const url = urlOf(headers.host ?? "", target);
+  if (url === null) {
+    const expected = "a path that begins with / and a valid header Host";
+    return Promise.resolve(problemAnswer(invalid("request", "", expected, target)));
+  }
+  if (method === "TRACE") {
+    return Promise.resolve(problemAnswer(invalid("request", "", "a method of this API", method)));
+  }
+  return core.answer(new NodeRequest(incoming, outgoing, url));
+}
+
+/** Clients ask for the same few URLs again and again, and to parse one costs as much as to find its context. */
+const urls = new Map<string, URL>();
+const MOST_URLS = 1_000;
+const LONGEST_URL = 500;
+
+/** `null` for what is none: a target such as `http://elsewhere/` or `*` is for proxies. */
+function urlOf(host: string, target: string): URL | null {
+  if (!target.startsWith("/") || /[/?#@\\]/.test(host)) return null;
+  const text = `http://${host}${target}`;
+  const known = urls.get(text);
+  if (known !== undefined) return known;
+  const url = URL.parse(text);
+  if (url === null || text.length > LONGEST_URL) return url;
+  if (urls.size >= MOST_URLS) urls.clear();
+  urls.set(text, url);
+  return url;
+}
+
+class NodeHeaders implements RequestHeaders {
+  readonly #fields: IncomingHttpHeaders;
+
+  constructor(fields: IncomingHttpHeaders) {
+    this.#fields = fields;
+  }
+
+  get(name: string): string | null {
+    const value = this.#fields[name];
+    return typeof value === "string" ? value : null;
   }
 }
 
-/** Aborts when the client goes before it has its answer. */
+class NodeRequest implements ApiRequest {
+  readonly method: string;
+  readonly url: URL;
+  readonly headers: RequestHeaders;
+  readonly #incoming: IncomingMessage;
+  readonly #outgoing: ServerResponse;
+  #signal: AbortSignal | undefined;
+
+  constructor(incoming: IncomingMessage, outgoing: ServerResponse, url: URL) {
+    this.method = incoming.method ?? "";
+    this.url = url;
+    this.headers = new NodeHeaders(incoming.headers);
+    this.#incoming = incoming;
+    this.#outgoing = outgoing;
+  }
+
+  /** Made when somebody asks for it. */
+  get signal(): AbortSignal {
+    return (this.#signal ??= signalFor(this.#outgoing));
+  }
+
+  /** By its events: an iterator of Node's streams costs as much as a write to the store. */
+  read(take: (chunk: Uint8Array) => void): Promise<void> {
+    const incoming = this.#incoming;
+    return new Promise((resolve, reject) => {
+      const refuse = (error: Error): void => {
+        // It is not read to its end, and the answer that says why still has to go out.
+        incoming.removeAllListeners("data").pause();
+        reject(error);
+      };
+      incoming.on("data", (chunk: Uint8Array) => {
+        try {
+          take(chunk);
+        } catch (error) {
+          refuse(error as Error);
+        }
+      });
+      incoming.on("end", resolve);
+      incoming.on("error", reject);
+    });
+  }
+
+  toRequest(): Request {
+    const { method, url, signal } = this;
+    const headers = new Headers();
+    const { rawHeaders } = this.#incoming;
+    for (let index = 0; index < rawHeaders.length; index += 2) {
+      headers.append(rawHeaders[index] ?? "", rawHeaders[index + 1] ?? "");
+    }
+    if (method === "GET" || method === "HEAD") return new Request(url, { method, headers, signal });
+    const body = Readable.toWeb(this.#incoming) as ReadableStream<Uint8Array>;
+    return new Request(url, { method, headers, signal, body, duplex: "half" } as RequestInit);
+  }
+}
+
 function signalFor(outgoing: ServerResponse): AbortSignal {
   const gone = new AbortController();
   const abort = (): void => gone.abort(new Error("the client has gone"));
@@ -38,71 +137,29 @@ function signalFor(outgoing: ServerResponse): AbortSignal {
   return gone.signal;
 }
 
-function isBodiless(method: string): boolean {
-  return method === "GET" || method === "HEAD";
+/** Nothing here waits: of a stream that is idle only what it cannot do without is kept. */
+function pour(flow: Flow, outgoing: ServerResponse, writeTimeoutMs: number): void {
+  outgoing.on("close", () => flow.stop());
+  if (outgoing.destroyed) flow.stop();
+  const write: Write = (chunk) =>
+    outgoing.write(chunk) || outgoing.destroyed ? undefined : drained(outgoing, writeTimeoutMs);
+  flow.pour(write).then(
+    () => outgoing.end(),
+    () => outgoing.destroy(),
+  );
 }
 
-/** The request, or the answer to one that is none. */
-function requestFrom(incoming: IncomingMessage, outgoing: ServerResponse): Request | Response {
-  const {
-    method = "GET",
-    url: target = "",
-    headers: { host = "" },
-  } = incoming;
-  const url = URL.parse(`http://${host}${target}`);
-  // A target such as `http://elsewhere/` or `*` is for proxies.
-  if (url === null || !target.startsWith("/") || /[/?#@\\]/.test(host)) {
-    return problemAnswer(invalid("request", "", "a path that begins with / and a valid header Host", target));
-  }
-  if (target.startsWith("/v1/") && method !== "TRACE") {
-    // A body that is too large is not read to its end, and the answer that says so still has to go out.
-    const body = isBodiless(method) ? null : incoming.iterator({ destroyOnReturn: false });
-    return lightRequest({ method, url, body, fields: incoming.headers, signal: () => signalFor(outgoing) });
-  }
-  const signal = signalFor(outgoing);
-  const headers = new Headers();
-  const { rawHeaders } = incoming;
-  for (let index = 0; index < rawHeaders.length; index += 2) {
-    headers.append(rawHeaders[index] ?? "", rawHeaders[index + 1] ?? "");
-  }
-  if (isBodiless(method)) return new Request(url, { method, headers, signal });
-  if (method === "TRACE" || method === "CONNECT") {
-    return problemAnswer(invalid("request", "", "a method of this API", method));
-  }
-  const body = Readable.toWeb(incoming) as ReadableStream<Uint8Array>;
-  return new Request(url, { method, headers, signal, body, duplex: "half" } as RequestInit);
-}
-
-async function send(response: Response, outgoing: ServerResponse, writeTimeoutMs: number): Promise<void> {
-  if (response instanceof TextResponse) {
-    const { status, headers, text } = response as TextResponse;
-    outgoing.writeHead(status, headers.fields).end(text);
-    return;
-  }
-  const { status, headers, body } = response;
-  outgoing.writeHead(status, Object.fromEntries(headers));
-  if (body === null) {
-    outgoing.end();
-    return;
-  }
-  if (headers.get("content-type") !== "text/event-stream") {
-    outgoing.end(new Uint8Array(await response.arrayBuffer()));
-    return;
-  }
-  const signal = signalFor(outgoing);
-  const reader = body.getReader();
-  const cancel = (): void => void reader.cancel().catch(() => undefined);
-  signal.addEventListener("abort", cancel);
-  outgoing.flushHeaders();
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) break;
-    if (outgoing.write(value)) continue;
-    // A client that does not read holds a connection for nothing.
-    await once(outgoing, "drain", { signal: AbortSignal.any([signal, AbortSignal.timeout(writeTimeoutMs)]) });
-  }
-  signal.removeEventListener("abort", cancel);
-  outgoing.end();
+/** When the client has read what it was sent, or has gone; one that does not read holds a connection for nothing. */
+function drained(outgoing: ServerResponse, timeoutMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    const late = setTimeout(() => outgoing.destroy(), timeoutMs);
+    const settle = (): void => {
+      clearTimeout(late);
+      outgoing.off("drain", settle).off("close", settle);
+      resolve();
+    };
+    outgoing.on("drain", settle).on("close", settle);
+  });
 }
 
 const MALFORMED: Readonly<Record<string, { status: string; code: string; detail: string }>> = {

@@ -1,5 +1,6 @@
 /** Hosts and origins: a page of somebody else must not reach a server on this machine (DNS rebinding). */
 
+import type { Reply, RequestHeaders } from "./exchange.ts";
 import { HttpError } from "./problems.ts";
 
 export const LOOPBACK: readonly string[] = ["localhost", "127.0.0.1", "[::1]"];
@@ -12,7 +13,11 @@ export interface OriginRules {
 }
 
 /** @throws HttpError FORBIDDEN. @returns the headers that allow a named origin to read the answer. */
-export function checkOrigin(url: URL, headers: Headers, { hosts, origins }: OriginRules): Record<string, string> {
+export function checkOrigin(
+  url: URL,
+  headers: RequestHeaders,
+  { hosts, origins }: OriginRules,
+): Record<string, string> {
   if (!hosts.includes(url.hostname)) {
     throw new HttpError(
       "FORBIDDEN",
@@ -39,9 +44,10 @@ function isOwn(origin: string, url: URL): boolean {
 }
 
 /** What a browser asks before it sends a request of a named origin. */
-export function preflight(methods: readonly string[], cors: Record<string, string>): Response {
-  return new Response(null, {
+export function preflight(methods: readonly string[], cors: Record<string, string>): Reply {
+  return {
     status: 204,
+    body: null,
     headers: {
       ...cors,
       allow: [...methods, "OPTIONS"].join(", "),
@@ -54,5 +60,5 @@ export function preflight(methods: readonly string[], cors: Record<string, strin
             "access-control-max-age": "600",
           }),
     },
-  });
+  };
 }

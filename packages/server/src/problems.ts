@@ -8,6 +8,7 @@ import {
   SharedContext,
 } from "shared-context-manager";
 import { contextFields } from "./bodies.ts";
+import type { Reply } from "./exchange.ts";
 
 interface HttpCodeEntry {
   readonly meaning: string;
@@ -96,15 +97,15 @@ export function problemOf(error: unknown): Problem {
   );
 }
 
-export function problemAnswer(error: unknown): Response {
+export function problemAnswer(error: unknown): Reply {
   const body = problemOf(error);
-  const headers = new Headers({ "content-type": PROBLEM_TYPE, "cache-control": "no-store" });
-  if (error instanceof HttpError) for (const [name, value] of Object.entries(error.headers)) headers.set(name, value);
+  const own = error instanceof HttpError ? error.headers : {};
+  const headers: Record<string, string> = { "content-type": PROBLEM_TYPE, "cache-control": "no-store", ...own };
   if (isContextError(error, "CONFLICT")) {
     const { incarnation, version } = error.details.current;
-    headers.set("etag", `"${incarnation ?? 0}.${version}"`);
+    headers["etag"] = `"${incarnation ?? 0}.${version}"`;
   }
-  return new Response(JSON.stringify(body), { status: body.status, headers });
+  return { status: body.status, headers, body: JSON.stringify(body) };
 }
 
 function problem(code: ErrorCode | HttpCode, detail: string, details: Readonly<Record<string, unknown>>): Problem {

@@ -2,6 +2,7 @@
 
 import type { AsyncSharedContextManager, JsonValue } from "shared-context-manager";
 import type { RemoteAgent } from "shared-context-manager/serving";
+import type { ApiRequest, Reply } from "./exchange.ts";
 import type { Identity, Right } from "./rights.ts";
 import type { Services } from "./services.ts";
 
@@ -30,7 +31,7 @@ export interface Answer {
 export interface Call {
   readonly manager: AsyncSharedContextManager;
   readonly services: Services;
-  readonly request: Request;
+  readonly request: ApiRequest;
   readonly url: URL;
   /** Aborts when the caller goes away or the server stops. */
   readonly signal: AbortSignal;
@@ -58,5 +59,5 @@ export interface Route {
   readonly parameters?: readonly Parameter[];
   readonly body?: RequestBody;
   readonly answers: Readonly<Record<number, Answer>>;
-  readonly handle: (call: Call) => Promise<Response> | Response;
+  readonly handle: (call: Call) => Promise<Reply> | Reply;
 }

@@ -44,7 +44,7 @@ export async function serve(options: ServeOptions): Promise<Server> {
   if (!isLoopback(host) && options.tokens === undefined) {
     throw invalid("options", "/host", "127.0.0.1, or tokens: others can reach this address", host);
   }
-  const handle = createCore({ ...options, hosts: [...hostsFor(host), ...(options.hosts ?? [])] });
+  const core = createCore({ ...options, hosts: [...hostsFor(host), ...(options.hosts ?? [])] });
   const server = createServer(
     {
       maxHeaderSize: MAX_HEADER_BYTES,
@@ -53,7 +53,7 @@ export async function serve(options: ServeOptions): Promise<Server> {
       keepAliveTimeout: 10_000,
       connectionsCheckingInterval: Math.min(1_000, requestTimeoutMs),
     },
-    (incoming, outgoing) => void respond(handle, incoming, outgoing, writeTimeoutMs),
+    (incoming, outgoing) => respond(core, incoming, outgoing, writeTimeoutMs),
   );
   server.maxConnections = maxConnections;
   server.on("clientError", refuseMalformed);
@@ -67,7 +67,7 @@ export async function serve(options: ServeOptions): Promise<Server> {
   await once(server, "listening");
   const bound = (server.address() as AddressInfo).port;
   let closing: Promise<void> | undefined;
-  const close = (): Promise<void> => (closing ??= closeGently(server, silent, () => handle.close(), graceMs));
+  const close = (): Promise<void> => (closing ??= closeGently(server, silent, () => core.close(), graceMs));
   return {
     url: `http://${urlHost(host)}:${bound}`,
     port: bound,

@@ -1,6 +1,7 @@
 /** What the routes of one handler share beside the manager. */
 
 import type { ConflictLog } from "./conflict-log.ts";
+import type { EventStreams } from "./event-streams.ts";
 import type { Limits } from "./limits.ts";
 import type { LockWaits } from "./lock-waits.ts";
 import type { Metrics } from "./metrics.ts";
@@ -14,7 +15,7 @@ export interface Services {
   readonly lockWaits: LockWaits;
   /** Aborts when the handler closes: what waits and watches ends then. */
   readonly closing: AbortSignal;
-  readonly heartbeatMs: number;
+  readonly streams: EventStreams;
   /** `/openapi.json`, written once. */
   readonly openApi: string;
 }

@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import { inspector } from "../src/inspector.ts";
+import { fromRequest, toResponse } from "../src/web.ts";
 
 const FOLDER = new URL("../dist/inspector/", import.meta.url);
 const SOURCES = new URL("../inspector/src/", import.meta.url);
@@ -11,7 +12,9 @@ const isBuilt = existsSync(new URL("index.html", FOLDER));
 if (!isBuilt) process.stderr.write("The inspector is not built: the tests of its files are skipped\n");
 
 function get(path: string, headers: Record<string, string> = {}, method = "GET"): Response | undefined {
-  return inspector(new Request(`http://localhost${path}`, { method, headers }));
+  const request = new Request(`http://localhost${path}`, { method, headers });
+  const reply = inspector(fromRequest(request));
+  return reply && toResponse(reply, request.signal);
 }
 
 it("leaves to the API what is not the page", () => {

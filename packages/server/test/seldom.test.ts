@@ -9,7 +9,8 @@ import { createHandler, readTokens, serve } from "shared-context-server";
 import { describe, expect, it } from "vitest";
 import { systemClock } from "../../manager/src/clock.ts";
 import { MemoryEngine } from "../../manager/src/engines/memory.ts";
-import { changeStream } from "../src/change-stream.ts";
+import { EventStreams } from "../src/event-streams.ts";
+import type { Reply } from "../src/exchange.ts";
 import { Idempotency } from "../src/idempotency.ts";
 import { LockWaits } from "../src/lock-waits.ts";
 import { whenGranted } from "../src/locks.ts";
@@ -102,9 +103,9 @@ describe("an Idempotency-Key", () => {
     let runs = 0;
     const once = async (key: string): Promise<void> => {
       const text = "x".repeat(12 * 1024 ** 2);
-      const run = (): Promise<Response> => {
+      const run = (): Promise<Reply> => {
         runs += 1;
-        return Promise.resolve(new Response(text));
+        return Promise.resolve({ status: 200, headers: {}, body: text });
       };
       await idempotency.once({ who: "ann", key, request: [key], isGuarded: true, run, replay: run });
     };
@@ -149,15 +150,14 @@ describe("an event stream", () => {
     const fails = (): never => {
       throw new ContextError("UNAVAILABLE", { reason: "no answer" });
     };
-    const options = { filter: undefined, place: undefined, coalesce: false, heartbeatMs: 1_000 };
-    let ends = 0;
-    const onEnd = (): void => void (ends += 1);
+    const streams = new EventStreams(1, 1_000);
     const memory = new MemoryEngine(systemClock, { historyLimit: 1, changeLogLimit: 1 });
     await using broken = await managerOver(Object.assign(memory, { list: fails }));
-    const stream = changeStream(broken, { ...options, signal: new AbortController().signal, onEnd });
-    const text = await new Response(stream).text();
+    const stream = streams.open(broken, { filter: undefined, place: undefined, coalesce: false });
+    let text = "";
+    await stream.pour((chunk) => void (text += String(chunk)));
     expect(text).toContain('event: problem\ndata: {"type":"/openapi.json#/x-error-codes/UNAVAILABLE"');
-    expect([text.includes("id:"), ends]).toEqual([false, 1]);
+    expect([text.includes("id:"), streams.size]).toEqual([false, 0]);
   });
 
   it("is cut off when its reader does not read", { timeout: 20_000 }, async () => {

@@ -1,5 +1,7 @@
 /** MCP at a path of the HTTP server; loaded when somebody first asks for it. */
 
+import type { ApiRequest, Reply } from "../exchange.ts";
+import { fromResponse } from "../web.ts";
 import type { McpCaller, McpHttp, McpHttpOptions } from "./serve.ts";
 import type { McpManager } from "./types.ts";
 
@@ -14,9 +16,9 @@ export class McpMount {
     this.#open = async () => (await import("./serve.ts")).createMcpHttp(manager, options);
   }
 
-  async answer(request: Request, caller: McpCaller): Promise<Response> {
+  async answer(request: ApiRequest, caller: McpCaller): Promise<Reply> {
     this.#opened ??= this.#open();
-    return (await this.#opened).fetch(request, caller);
+    return fromResponse(await (await this.#opened).fetch(request.toRequest(), caller));
   }
 
   /** Ends the streams that are open. */

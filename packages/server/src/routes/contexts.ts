@@ -10,6 +10,7 @@ import {
 import { checkRight } from "../identity.ts";
 import { bytesOf, contextFields, summaryFields } from "../bodies.ts";
 import { etagOf, isAt, readMatch, requireMatch } from "../etags.ts";
+import type { Reply } from "../exchange.ts";
 import { invalid, mediaTypeOf, noteOf, queryFlag, queryNumber, readFields, readObject, readString } from "../input.ts";
 import type { Call, Route } from "../route.ts";
 import { runTransaction } from "../transactions.ts";
@@ -20,6 +21,7 @@ import {
   IF_NONE_MATCH,
   JSON_TYPE,
   jsonAnswer,
+  noContent,
   LOCK_TOKEN,
   MEDIA_TYPE,
   MERGE_PATCH_TYPE,
@@ -95,7 +97,7 @@ export const contextRoutes: readonly Route[] = [
       const match = requireMatch(call.request.headers);
       if (match !== "any") throw invalid("if-match", "", "*, for whatever is there", "an ETag");
       await call.agent().clear();
-      return new Response(null, { status: 204 });
+      return noContent();
     },
   },
   {
@@ -169,7 +171,7 @@ export const contextRoutes: readonly Route[] = [
 
 const PAGE = 100;
 
-async function list({ manager, url, services }: Call): Promise<Response> {
+async function list({ manager, url, services }: Call): Promise<Reply> {
   const prefix = url.searchParams.get("prefix") ?? "";
   const limit = queryNumber(url, "limit", 1, services.limits.maxPage) ?? PAGE;
   // Every engine of ours has a number for a cursor; what is none is not for a storage to stumble over.
@@ -193,21 +195,21 @@ function summaryWithSize(context: SharedContext): object {
   return { ...summaryFields(context), bytes: bytesOf(context.data) };
 }
 
-export function created(context: SharedContext): Response {
+export function created(context: SharedContext): Reply {
   return contextAnswer(context, 201, { location: pathOf(context.contextId) });
 }
 
-async function get({ manager, contextId, request }: Call): Promise<Response> {
+async function get({ manager, contextId, request }: Call): Promise<Reply> {
   const match = readMatch(request.headers, "if-none-match");
   const context = await manager.get(contextId);
   if (context === undefined) throw new ContextError("NOT_FOUND", { contextId });
   if (match === undefined || (match !== "any" && !match.some((tag) => isAt(context, tag)))) {
     return contextAnswer(context);
   }
-  return new Response(null, { status: 304, headers: { etag: etagOf(context), "cache-control": "no-cache" } });
+  return { status: 304, headers: { etag: etagOf(context), "cache-control": "no-cache" }, body: null };
 }
 
-async function put(call: Call): Promise<Response> {
+async function put(call: Call): Promise<Reply> {
   const { headers } = call.request;
   const { contextId } = call;
   const note = noteOf(call.url);
@@ -227,7 +229,7 @@ function dataOf({ body }: Call): JsonObject {
   return body as JsonObject;
 }
 
-async function patch(call: Call): Promise<Response> {
+async function patch(call: Call): Promise<Reply> {
   const { contextId, body } = call;
   const isOperations = mediaTypeOf(call.request) === OPERATIONS_TYPE;
   if (isOperations !== Array.isArray(body)) {
@@ -239,11 +241,11 @@ async function patch(call: Call): Promise<Response> {
   return contextAnswer(await guarded(call, (agent, expected) => agent.patch(contextId, given, expected, note)));
 }
 
-async function remove(call: Call): Promise<Response> {
+async function remove(call: Call): Promise<Reply> {
   const { contextId, url } = call;
   const force = queryFlag(url, "force");
   if (force) checkRight(call.identity, "admin");
   const existed = await guarded(call, (agent, expected) => agent.delete(contextId, expected, noteOf(url), force));
   if (!existed) throw new ContextError("NOT_FOUND", { contextId });
-  return new Response(null, { status: 204 });
+  return noContent();
 }

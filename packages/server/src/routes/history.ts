@@ -2,6 +2,7 @@
 
 import { ContextError } from "shared-context-manager";
 import { blameFields, contextFields } from "../bodies.ts";
+import type { Reply } from "../exchange.ts";
 import { noteOf, readFields, readString } from "../input.ts";
 import type { Call, Route } from "../route.ts";
 import {
@@ -63,7 +64,7 @@ export const historyRoutes: readonly Route[] = [
   },
 ];
 
-async function restore(call: Call): Promise<Response> {
+async function restore(call: Call): Promise<Reply> {
   const { contextId } = call;
   const version = readString(readFields(call.body, ["version"]), "version");
   const note = noteOf(call.url);

@@ -2,6 +2,7 @@
 
 import type { SharedContext } from "shared-context-manager";
 import { contextFields } from "../bodies.ts";
+import type { Reply } from "../exchange.ts";
 import { checkRight } from "../identity.ts";
 import { type Fields, invalid, queryFlag, readFields, readLockToken, readMs, readTtl } from "../input.ts";
 import { whenGranted } from "../locks.ts";
@@ -14,6 +15,7 @@ import {
   jsonAnswer,
   LOCK_TOKEN,
   MEDIA_TYPE,
+  noContent,
   NOT_FOUND,
   TOO_LARGE,
 } from "./parts.ts";
@@ -88,7 +90,7 @@ export const lockRoutes: readonly Route[] = [
     handle: async (call) => {
       if (queryFlag(call.url, "force")) await breakLock(call);
       else await call.agent(requireToken(call)).release([call.contextId]);
-      return new Response(null, { status: 204 });
+      return noContent();
     },
   },
   {
@@ -142,12 +144,12 @@ export const lockRoutes: readonly Route[] = [
     },
     handle: async (call) => {
       await call.agent(requireToken(call)).release(readContextIds(readFields(call.body, ["context_ids"])));
-      return new Response(null, { status: 204 });
+      return noContent();
     },
   },
 ];
 
-export function held(context: SharedContext): Response {
+export function held(context: SharedContext): Reply {
   return contextAnswer(context, 200, { "lock-token": String(context.lock?.token ?? "") });
 }
 
@@ -169,7 +171,7 @@ async function breakLock(call: Call): Promise<void> {
 }
 
 /** Several contexts that are held by one token. */
-export function heldAll(contexts: readonly SharedContext[]): Response {
+export function heldAll(contexts: readonly SharedContext[]): Reply {
   const token = contexts[0]?.lock?.token ?? 0;
   const body = { lock_token: token, contexts: contexts.map(contextFields) };
   return jsonAnswer(body, 200, { "lock-token": String(token) });

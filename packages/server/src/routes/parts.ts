@@ -3,10 +3,10 @@
 import type { SharedContext } from "shared-context-manager";
 import type { Expected, RemoteAgent } from "shared-context-manager/serving";
 import { contextText } from "../bodies.ts";
+import type { Reply } from "../exchange.ts";
 import { etagOf, isAt, type Match, requireMatch } from "../etags.ts";
 import { readLockToken } from "../input.ts";
 import type { Answer, Call, Parameter } from "../route.ts";
-import { textResponse } from "../text-response.ts";
 
 export const JSON_TYPE = "application/json";
 export const MERGE_PATCH_TYPE = "application/merge-patch+json";
@@ -14,9 +14,13 @@ export const MERGE_PATCH_TYPE = "application/merge-patch+json";
 export const OPERATIONS_TYPE = "application/vnd.shared-context.operations+json";
 
 /** @param headers - beside type and ETag. */
-export function contextAnswer(context: SharedContext, status = 200, headers: Record<string, string> = {}): Response {
+export function contextAnswer(context: SharedContext, status = 200, headers: Record<string, string> = {}): Reply {
   const own = { "content-type": JSON_TYPE, etag: etagOf(context), "cache-control": "no-cache" };
-  return textResponse(contextText(context), status, { ...own, ...headers });
+  return { status, headers: { ...own, ...headers }, body: contextText(context) };
+}
+
+export function noContent(): Reply {
+  return { status: 204, headers: {}, body: null };
 }
 
 /** A write of data with what its headers say of what is there, and of the lock that its agent holds. */
@@ -39,9 +43,9 @@ async function expectedOf({ manager, contextId }: Call, match: Match): Promise<E
   return match.find((tag) => present !== undefined && isAt(present, tag)) ?? first;
 }
 
-export function jsonAnswer(body: unknown, status = 200, headers: Record<string, string> = {}): Response {
+export function jsonAnswer(body: unknown, status = 200, headers: Record<string, string> = {}): Reply {
   const own = { "content-type": JSON_TYPE, "cache-control": "no-cache" };
-  return textResponse(JSON.stringify(body), status, { ...own, ...headers });
+  return { status, headers: { ...own, ...headers }, body: JSON.stringify(body) };
 }
 
 /** The path of a context. What a URL would resolve away goes into the query. */

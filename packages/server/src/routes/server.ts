@@ -1,6 +1,7 @@
 /** The server itself: what it can do and how it is. */
 
 import type { ManagerStats } from "shared-context-manager";
+import type { Reply } from "../exchange.ts";
 import type { Call, Route } from "../route.ts";
 import { JSON_TYPE, jsonAnswer } from "./parts.ts";
 
@@ -12,7 +13,7 @@ export const serverRoutes: readonly Route[] = [
     summary: "This description.",
     right: null,
     answers: { 200: { description: "OpenAPI 3.1.", content: { [JSON_TYPE]: "Data" } } },
-    handle: ({ services }) => new Response(services.openApi, { headers: { "content-type": JSON_TYPE } }),
+    handle: ({ services }) => ({ status: 200, headers: { "content-type": JSON_TYPE }, body: services.openApi }),
   },
   {
     method: "GET",
@@ -64,14 +65,15 @@ export const serverRoutes: readonly Route[] = [
     summary: "Counts and latencies for Prometheus.",
     right: "read",
     answers: { 200: { description: "The text format.", content: { "text/plain": "Metrics" } } },
-    handle: async (call) =>
-      new Response(call.services.metrics.text(await counted(call)), {
-        headers: { "content-type": "text/plain; version=0.0.4; charset=utf-8", "cache-control": "no-store" },
-      }),
+    handle: async (call) => ({
+      status: 200,
+      headers: { "content-type": "text/plain; version=0.0.4; charset=utf-8", "cache-control": "no-store" },
+      body: call.services.metrics.text(await counted(call), call.services.streams.size),
+    }),
   },
 ];
 
-async function stats(call: Call): Promise<Response> {
+async function stats(call: Call): Promise<Reply> {
   const { conflicts, lockWaits } = call.services;
   const { contexts, revision, queues, ...counts } = await counted(call);
   return jsonAnswer({

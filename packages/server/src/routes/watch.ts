@@ -1,9 +1,10 @@
 /** Waiting and watching. */
 
-import { ContextError, isContextError } from "shared-context-manager";
-import { changeStream, readPlace } from "../change-stream.ts";
+import { isContextError } from "shared-context-manager";
+import { readPlace } from "../change-stream.ts";
 import { conditionOf } from "../conditions.ts";
 import { readMatch } from "../etags.ts";
+import type { Reply } from "../exchange.ts";
 import { invalid, queryFlag, queryNumber } from "../input.ts";
 import type { Call, Route } from "../route.ts";
 import { whenTrue } from "../waits.ts";
@@ -82,7 +83,7 @@ export const watchRoutes: readonly Route[] = [
   },
 ];
 
-async function wait(call: Call): Promise<Response> {
+async function wait(call: Call): Promise<Reply> {
   const { manager, contextId, url, request, signal, services } = call;
   const { maxWaitMs } = services.limits;
   const asked = queryNumber(url, "timeout_ms", 0, Number.MAX_SAFE_INTEGER) ?? TIMEOUT_BY_DEFAULT_MS;
@@ -93,11 +94,11 @@ async function wait(call: Call): Promise<Response> {
     const isPoll = readMatch(request.headers, "if-none-match") !== undefined && url.searchParams.get("path") === null;
     const isUnchanged = isPoll && isContextError(error, "TIMEOUT") && error.details.current !== undefined;
     if (!isUnchanged || queryFlag(url, "unlocked")) throw error;
-    return new Response(null, { status: 304 });
+    return { status: 304, headers: {}, body: null };
   }
 }
 
-function watch({ manager, url, request, signal, services }: Call): Response {
+function watch({ manager, url, request, services }: Call): Reply {
   const contextId = url.searchParams.get("context_id");
   const prefix = url.searchParams.get("prefix");
   if (contextId !== null && prefix !== null)
@@ -106,24 +107,11 @@ function watch({ manager, url, request, signal, services }: Call): Response {
   const after = url.searchParams.get("after");
   // A client that connects again sends both: the header is the newer one.
   const [place, where] = last !== null && last !== "" ? [last, "last-event-id"] : [after, "after"];
-  const { metrics, limits } = services;
-  if (metrics.streams >= limits.maxStreams) {
-    throw new ContextError("UNAVAILABLE", {
-      reason: `${limits.maxStreams} event streams are open, the most there may be`,
-    });
-  }
-  const stream = changeStream(manager, {
+  const stream = services.streams.open(manager, {
     filter: contextId ?? (prefix === null ? undefined : { prefix }),
     place: place === null ? undefined : readPlace(place, where),
     coalesce: queryFlag(url, "coalesce"),
-    heartbeatMs: services.heartbeatMs,
-    signal,
-    onEnd: () => {
-      metrics.streams -= 1;
-    },
   });
-  metrics.streams += 1;
-  return new Response(stream, {
-    headers: { "content-type": "text/event-stream", "cache-control": "no-store", "x-accel-buffering": "no" },
-  });
+  const headers = { "content-type": "text/event-stream", "cache-control": "no-store", "x-accel-buffering": "no" };
+  return { status: 200, headers, body: stream };
 }
