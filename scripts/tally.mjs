@@ -22,7 +22,7 @@ export function run(name, [file, ...parameters], { env, count = one } = {}) {
     encoding: "utf8",
     env: { ...process.env, ...env },
     maxBuffer: 2 ** 28,
-    timeout: 10 * 60_000,
+    timeout: 30 * 60_000,
   });
   const outcome = count(result.status === 0);
   report(name, outcome, `${((performance.now() - start) / 1000).toFixed(1)} s`);
