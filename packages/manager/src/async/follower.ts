@@ -144,12 +144,11 @@ export class Follower implements Log {
         return { oldest: page.oldest, head: page.head, isTooOld: place?.hasRead !== true };
       if (place !== undefined) place.hasRead = true;
       const records = page.changes.filter(({ contextId }) => passes(reader.filter, contextId)).map(recordOf);
-      const last = page.changes.at(-1)?.revision;
-      if (records.length > 0) return { records, through: last ?? page.head, hasMore: true };
-      after = last ?? page.head;
-      if (after < page.head || place?.hasNews === true) continue;
-      if (place !== undefined) place.isIdle = true;
-      return { records, through: after, hasMore: false };
+      after = page.changes.at(-1)?.revision ?? page.head;
+      const hasMore = after < page.head || place?.hasNews === true;
+      if (hasMore && records.length === 0) continue;
+      if (place !== undefined) place.isIdle = !hasMore;
+      return { records, through: after, hasMore };
     }
   }
 
