@@ -4,7 +4,7 @@ import { afterAll, describe, expect, it } from "vitest";
 import { stopAndGoOn } from "./stop.ts";
 import { storesFor } from "./stores.ts";
 
-const stores = await storesFor("stop.test.ts");
+const stores = await storesFor("stop.long.test.ts");
 afterAll(() => Promise.all(stores.map((store) => store.remove())));
 
 describe.skipIf(stores.length === 0)("a process that is stopped for longer than its lease lasts", () => {
