@@ -6,6 +6,8 @@ import { scratch } from "../../manager/test/engines/support.ts";
 import { declareClients } from "./client-kit.ts";
 import { hasSqlite } from "./runtime.ts";
 
+declareClients({ name: "memory:", url: () => "memory:", remove: () => undefined });
+
 const directory = scratch();
 declareClients({
   name: "sqlite:",
