@@ -5,7 +5,16 @@
 
 import { shuffled } from "../harness/walk.mjs";
 import { twoKeys } from "../payloads.mjs";
-import { deliveries, gets, idsOf, increments, IN_FLIGHT, updates, updatesTogether } from "./ours.mjs";
+import {
+  deliveries,
+  gets,
+  idsOf,
+  increments,
+  IN_FLIGHT,
+  somewhereInAPeriod,
+  updates,
+  updatesTogether,
+} from "./ours.mjs";
 
 const OURS = "this package";
 const BARE = "bare pg";
@@ -218,6 +227,7 @@ function bareNotifications(connect) {
     async round(state, count) {
       let elapsed = 0n;
       for (let done = 0; done < count; done++) {
+        await somewhereInAPeriod();
         const told = new Promise((/** @type {(value?: unknown) => void} */ resolve) => {
           state.heard = () => resolve();
         });

@@ -4,7 +4,16 @@
 
 import { shuffled } from "../harness/walk.mjs";
 import { twoKeys } from "../payloads.mjs";
-import { deliveries, gets, idsOf, increments, IN_FLIGHT, updates, updatesTogether } from "./ours.mjs";
+import {
+  deliveries,
+  gets,
+  idsOf,
+  increments,
+  IN_FLIGHT,
+  somewhereInAPeriod,
+  updates,
+  updatesTogether,
+} from "./ours.mjs";
 
 const OURS = "this package";
 const BARE = "bare script calls";
@@ -210,6 +219,7 @@ function bareStream(connect) {
     async round(state, count) {
       let elapsed = 0n;
       for (let done = 0; done < count; done++) {
+        await somewhereInAPeriod();
         const told = state.reader.xRead({ key, id: state.last }, { BLOCK: 5_000 });
         const started = process.hrtime.bigint();
         [state.last] = await Promise.all([state.writer.xAdd(key, "*", { step: String(done) }), told]);

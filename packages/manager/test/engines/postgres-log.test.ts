@@ -3,12 +3,14 @@
 import pg from "pg";
 import { afterAll, describe, expect, it } from "vitest";
 import type * as postgres from "../../src/engines/postgres.ts";
-import type * as migration from "../../src/engines/postgres/migrations/0001-initial.ts";
+import type * as tables from "../../src/engines/postgres/migrations/0001-initial.ts";
+import type * as procedures from "../../src/engines/postgres/migrations/0002-functions.ts";
 import { findServer } from "./postgres-server.ts";
 import { moduleOf } from "./support.ts";
 
 const { openPostgres } = await moduleOf<typeof postgres>("engines/postgres");
-const { initial } = await moduleOf<typeof migration>("engines/postgres/migrations/0001-initial");
+const { initial } = await moduleOf<typeof tables>("engines/postgres/migrations/0001-initial");
+const { functions } = await moduleOf<typeof procedures>("engines/postgres/migrations/0002-functions");
 
 const found = await findServer("postgres-log.test.ts");
 
@@ -55,13 +57,13 @@ describe.skipIf(found === undefined)("a reader of the log, while two transaction
   it("would miss the first one if revisions came from a sequence", async () => {
     const schema = `${server.schema}_sequence`;
     const counter = /UPDATE \S+namespaces\s+SET head = head \+ fitting[\s\S]*?INTO STRICT/;
-    const tables = initial(`"${schema}"`);
-    const mutant = tables
+    const layout = initial(`"${schema}"`) + functions(`"${schema}"`);
+    const mutant = layout
       .replace(counter, `SELECT nextval('"${schema}".revisions') - 1, 0, 0, 0 INTO STRICT`)
       .replace("n.head, n.trimmed", `(SELECT coalesce(max(l.revision), 0) FROM "${schema}".log l), n.trimmed`);
     expect(mutant).not.toMatch(counter);
     await server.query(`CREATE SCHEMA "${schema}"; CREATE SEQUENCE "${schema}".revisions; ${mutant}
-      CREATE TABLE "${schema}".layout (migrations integer NOT NULL); INSERT INTO "${schema}".layout VALUES (1)`);
+      CREATE TABLE "${schema}".layout (migrations integer NOT NULL); INSERT INTO "${schema}".layout VALUES (2)`);
     expect(await readDuringRace(schema)).toEqual(["fast"]);
   });
 

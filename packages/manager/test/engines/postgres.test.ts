@@ -129,6 +129,25 @@ describe.skipIf(found === undefined)("postgres", () => {
       expect(details).toMatchObject({ expected: expect.stringContaining("layout 99") as string });
     });
 
+    it("of an older version get the functions of this one", async () => {
+      const schema = `${server.schema}_older`;
+      const url = server.url("", { schema });
+      await using before = await openManager(url);
+      await before.create("a", { n: 1 });
+      await server.query(`UPDATE "${schema}".layout SET migrations = 1;
+        CREATE OR REPLACE FUNCTION "${schema}".changes(p_ns integer, p_after bigint, p_limit bigint)
+          RETURNS TABLE (head bigint, oldest bigint, revision bigint, op text, changes text)
+          LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'an old function'; END $$`);
+      await using after = await openManager(url);
+      for await (const { context } of after.watch("a", { after: 0 })) {
+        expect(context?.data).toEqual({ n: 1 });
+        break;
+      }
+      // What was open before goes on.
+      await before.agent("ann").patch("a", [{ op: "increment", path: "/n", value: 1 }]);
+      expect((await after.get("a"))?.data).toEqual({ n: 2 });
+    });
+
     it("need no more than the right to use a schema that is there", async () => {
       const schema = `${server.schema}_granted`;
       const role = `${server.schema}_role`;

@@ -1,12 +1,11 @@
-import { commitFunction } from "./0001-commit.ts";
-import { readFunctions } from "./0001-read.ts";
-
 /**
  * `contexts` has what is there, `versions` what was there before, `log` what has happened, and `namespaces` the counter
  * that gives out revisions. `void` has the attempts of clients that lost their connection: they may never commit.
  *
  * Texts are JSON in columns of type text, so that they come back as they were written. The counter row and the rows of
  * contexts change in place all the time: the room left in their pages keeps those updates off the indexes.
+ *
+ * It also made the functions once; now a later migration does.
  *
  * @param schema - quoted.
  */
@@ -50,5 +49,5 @@ CREATE TABLE ${schema}.void (
   attempt text PRIMARY KEY,
   at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
-${readFunctions(schema)}${commitFunction(schema)}`;
+`;
 }

@@ -1,14 +1,16 @@
+import { PLANNED_ONCE } from "./plans.ts";
+
 /**
  * Reading. As functions, because a statement that is not prepared is planned anew each time (measured: that is most of
- * the time of a read), and prepared statements are lost between pooled connections. `OFFSET 0` has the planner look up one context after the other.
+ * the time of a read), and prepared statements are lost between pooled connections.
  *
  * @param schema - quoted.
  */
 export function readFunctions(schema: string): string {
   return `
-CREATE FUNCTION ${schema}.load(p_ns integer, p_ids text[], p_known bigint[])
+CREATE OR REPLACE FUNCTION ${schema}.load(p_ns integer, p_ids text[], p_known bigint[])
 RETURNS TABLE (head bigint, contexts bigint, clock_ms text, id text, revision bigint, entry text)
-LANGUAGE plpgsql STABLE AS $load$
+LANGUAGE plpgsql STABLE ${PLANNED_ONCE} AS $load$
 #variable_conflict use_column
 BEGIN
   -- One row at least, for the head; an entry that the client has at its revision is not sent.
@@ -23,9 +25,9 @@ BEGIN
 END
 $load$;
 
-CREATE FUNCTION ${schema}.changes(p_ns integer, p_after bigint, p_limit bigint)
+CREATE OR REPLACE FUNCTION ${schema}.changes(p_ns integer, p_after bigint, p_limit bigint)
 RETURNS TABLE (head bigint, oldest bigint, revision bigint, op text, changes text)
-LANGUAGE plpgsql STABLE AS $changes$
+LANGUAGE plpgsql STABLE ${PLANNED_ONCE} AS $changes$
 #variable_conflict use_column
 BEGIN
   RETURN QUERY SELECT n.head, n.trimmed + 1, l.revision, l.op, l.changes

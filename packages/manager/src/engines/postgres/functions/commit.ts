@@ -1,32 +1,29 @@
-/**
- * For statements that look up a few rows by their keys. Their plans are made once and kept, often while the tables are
- * small or have never been counted, and must be good when there are a million contexts: rows are found by index, one by
- * one. `OFFSET 0` in the statements keeps the planner from beginning at the other end.
- */
-const BY_INDEX = "SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off";
+import { PLANNED_ONCE } from "./plans.ts";
 
 /**
  * The compare-and-set of many transactions in one round trip. It knows revisions and nothing else: no rule is here.
  *
  * The counter row is taken last, after everything that can be compared without it has been, and held until the commit:
  * so revisions become visible in their order, which a sequence does not promise. Whoever has it is the only writer of
- * the namespace, and what was compared before is looked at once more; if somebody was faster, it is compared again,
- * now with nobody to interfere. No other row is ever waited for, so there is no deadlock.
+ * the namespace. If the counter has moved since the contexts were looked at, they are looked at once more; if somebody
+ * was faster, they are compared again, now with nobody to interfere. No other row is ever waited for, so there is no
+ * deadlock.
  *
  * Of the writes to one context only the last reaches `contexts`. `state` is what each context is at: a revision, 0 for
  * nothing, or the placeholder of the transaction of this commit that wrote it. Texts are templates for `format`: `%n$s`
  * is the revision of the n-th transaction; after those come the entries written, so that the log need not repeat them.
+ * All texts of a kind are filled in at once, joined by a character that JSON never contains.
  *
  * @param schema - quoted.
  */
 export function commitFunction(schema: string): string {
   return `
-CREATE FUNCTION ${schema}.commit(
+CREATE OR REPLACE FUNCTION ${schema}.commit(
   p_ns integer, p_attempt text, p_history bigint, p_log bigint,
   p_ids text[],
   p_ops text[], p_changes text[], p_clears boolean[], p_ends integer[],
   p_slots integer[], p_expects bigint[], p_acts "char"[], p_keeps "char"[], p_nexts text[]
-) RETURNS text LANGUAGE plpgsql SET lock_timeout = '8s' ${BY_INDEX} AS $commit$
+) RETURNS text LANGUAGE plpgsql SET lock_timeout = '8s' ${PLANNED_ONCE} AS $commit$
 DECLARE
   slots CONSTANT integer := coalesce(cardinality(p_ids), 0);
   nothing CONSTANT integer[] := array_fill(0, ARRAY[slots]);
@@ -35,7 +32,7 @@ DECLARE
   state bigint[];               -- by context: what it is at
   last integer[];               -- by context: the write that it is left by
   born integer[];               -- by context: the write that made it
-  gone boolean[];               -- by context: whether the row that was there goes
+  gone integer[];               -- by context: the write that its row goes by
   forgotten integer[];          -- by context: the write that forgot its history
   kept_stored integer[];        -- contexts whose row becomes history
   kept integer[];               -- writes that became history in this commit
@@ -43,13 +40,12 @@ DECLARE
   places integer[];             -- by transaction: its place among those that fit
   revisions text[];
   parts text[];
-  removed integer[];
-  replaced integer[];
-  added integer[];
+  logged text[];
   fitting integer;
   growth integer;
   cleared boolean;
   fits boolean;
+  seen bigint;                  -- the counter when the contexts were looked at
   base bigint;                  -- the counter before
   base_contexts bigint;
   base_trimmed bigint;
@@ -58,10 +54,10 @@ DECLARE
   begins integer;
   s integer;
   place integer;
-  next text;
 BEGIN
   LOOP
-    SELECT coalesce(array_agg(coalesce(c.revision, 0) ORDER BY i.slot), '{}') INTO now_at
+    SELECT (SELECT head FROM ${schema}.namespaces WHERE ns = p_ns),
+        coalesce(array_agg(coalesce(c.revision, 0) ORDER BY i.slot), '{}') INTO seen, now_at
       FROM (SELECT p_ns AS ns, id, slot FROM unnest(p_ids) WITH ORDINALITY i(id, slot) OFFSET 0) i
         LEFT JOIN ${schema}.contexts c ON c.ns = i.ns AND c.id = i.id;
     EXIT WHEN base IS NOT NULL AND now_at = was;
@@ -70,14 +66,15 @@ BEGIN
     state := was;
     last := nothing;
     born := nothing;
+    gone := nothing;
     forgotten := nothing;
-    gone := array_fill(false, ARRAY[slots]);
     kept_stored := '{}';
     kept := '{}';
     kept_by := '{}';
     places := '{}';
     cleared := false;
     fitting := 0;
+    growth := 0;
     begins := 1;
     FOR t IN 1 .. cardinality(p_ops) LOOP
       fits := true;
@@ -92,6 +89,7 @@ BEGIN
         places[t] := fitting;
         IF p_clears[t] THEN
           cleared := true;
+          growth := 0;
           state := nothing;
           last := nothing;
           kept_stored := '{}';
@@ -112,12 +110,16 @@ BEGIN
             END IF;
           END IF;
           IF p_acts[i] = 'd' OR p_keeps[i] = 'f' THEN
-            gone[s] := true;
+            IF state[s] <> 0 THEN
+              growth := growth - 1;
+            END IF;
+            gone[s] := i;
             state[s] := 0;
             last[s] := 0;
           END IF;
           IF p_acts[i] = 's' THEN
             IF state[s] = 0 THEN
+              growth := growth + 1;
               born[s] := i;
             END IF;
             last[s] := i;
@@ -133,10 +135,6 @@ BEGIN
       RETURN repeat(',', cardinality(p_ops) - 1) || ';0';
     END IF;
 
-    growth := 0;
-    FOR s IN 1 .. slots LOOP
-      growth := growth + (state[s] <> 0)::integer - (was[s] <> 0 AND NOT cleared)::integer;
-    END LOOP;
     IF base IS NULL THEN
       UPDATE ${schema}.namespaces
         SET head = head + fitting, contexts = CASE WHEN cleared THEN growth ELSE contexts + growth END
@@ -146,6 +144,7 @@ BEGIN
       IF EXISTS (SELECT FROM ${schema}.void WHERE attempt = p_attempt) THEN
         RAISE EXCEPTION 'attempt % was given up by its client', p_attempt;
       END IF;
+      EXIT WHEN base = seen;
     ELSE
       UPDATE ${schema}.namespaces
         SET head = base + fitting, contexts = CASE WHEN cleared THEN growth ELSE base_contexts + growth END
@@ -153,34 +152,15 @@ BEGIN
     END IF;
   END LOOP;
 
-  -- In loops and not in queries: each query here would cost as much as a hundred turns.
+  -- In a loop and not in a query: a query costs as much as a hundred turns.
   revisions := '{}';
   FOREACH place IN ARRAY places LOOP
     revisions := revisions || (base + place)::text;
   END LOOP;
   -- An entry that builds on a transaction that did not happen is not written either, so its text does not matter.
-  parts := revisions;
-  FOREACH next IN ARRAY p_nexts LOOP
-    parts := parts || format(next, VARIADIC revisions);
-  END LOOP;
-
-  removed := '{}';
-  replaced := '{}';
-  added := '{}';
-  FOR s IN 1 .. slots LOOP
-    IF gone[s] AND was[s] <> 0 THEN
-      removed := removed || s;
-    END IF;
-    IF last[s] <> 0 AND was[s] <> 0 AND NOT gone[s] AND NOT cleared THEN
-      replaced := replaced || s;
-    END IF;
-  END LOOP;
-  FOR i IN 1 .. cardinality(p_slots) LOOP
-    s := p_slots[i];
-    IF born[s] = i AND last[s] <> 0 THEN
-      added := added || s;
-    END IF;
-  END LOOP;
+  parts := revisions
+    || string_to_array(format(array_to_string(p_nexts, E'\\x01', ''), VARIADIC revisions), E'\\x01');
+  logged := string_to_array(format(array_to_string(p_changes, E'\\x01', ''), VARIADIC parts), E'\\x01');
 
   IF cleared THEN
     DELETE FROM ${schema}.versions WHERE ns = p_ns;
@@ -216,33 +196,37 @@ BEGIN
 
   IF cleared THEN
     DELETE FROM ${schema}.contexts WHERE ns = p_ns;
-  ELSIF removed <> '{}' THEN
+  ELSIF gone <> nothing THEN
     DELETE FROM ${schema}.contexts c
-      USING (SELECT p_ns AS ns, p_ids[i] AS id FROM unnest(removed) i OFFSET 0) r
-      WHERE c.ns = r.ns AND c.id = r.id;
+      USING (SELECT p_ns AS ns, p_ids[i] AS id FROM unnest(gone) WITH ORDINALITY g(write, i)
+        WHERE write <> 0 AND was[i] <> 0 OFFSET 0) g
+      WHERE c.ns = g.ns AND c.id = g.id;
   END IF;
-  IF replaced <> '{}' THEN
+  -- What was not made in this commit was there.
+  IF last <> born THEN
     UPDATE ${schema}.contexts c
       SET revision = revisions[-state[i]]::bigint, entry = parts[cardinality(revisions) + last[i]]
-      FROM (SELECT p_ns AS ns, p_ids[i] AS id, i FROM unnest(replaced) i OFFSET 0) r
+      FROM (SELECT p_ns AS ns, p_ids[i] AS id, i FROM unnest(last) WITH ORDINALITY l(write, i)
+        WHERE write <> 0 AND born[i] = 0 OFFSET 0) r
       WHERE c.ns = r.ns AND c.id = r.id;
   END IF;
-  IF added <> '{}' THEN
+  IF born <> nothing THEN
     INSERT INTO ${schema}.contexts (ns, id, revision, entry)
       SELECT p_ns, p_ids[i], revisions[-state[i]]::bigint, parts[cardinality(revisions) + last[i]]
-      FROM unnest(added) WITH ORDINALITY a(i, n) ORDER BY n;
+      FROM unnest(born) WITH ORDINALITY b(write, i)
+      WHERE write <> 0 AND last[i] <> 0 ORDER BY write;
   END IF;
 
   INSERT INTO ${schema}.log (ns, revision, op, changes)
-    SELECT p_ns, revisions[t]::bigint, op, format(changes, VARIADIC parts)
-    FROM unnest(p_ops, p_changes) WITH ORDINALITY x(op, changes, t)
-    WHERE changes IS NOT NULL AND revisions[t] IS NOT NULL;
+    SELECT p_ns, revisions[t]::bigint, op, logged[t]
+    FROM unnest(p_ops) WITH ORDINALITY x(op, t)
+    WHERE p_changes[t] IS NOT NULL AND revisions[t] IS NOT NULL;
   -- A long backlog goes piece by piece, so that no commit takes long.
   IF base / 256 <> (base + fitting) / 256 THEN
-    SELECT least(l.revision, base_trimmed + 4096) INTO cut FROM ${schema}.log l
-      WHERE l.ns = p_ns ORDER BY l.revision DESC OFFSET p_log LIMIT 1;
+    cut := least(base + fitting - p_log, base_trimmed + 4096);
     IF cut > base_trimmed THEN
-      DELETE FROM ${schema}.log WHERE ns = p_ns AND revision <= cut;
+      -- Not from the beginning: there the index still has what was deleted before.
+      DELETE FROM ${schema}.log WHERE ns = p_ns AND revision > base_trimmed AND revision <= cut;
       UPDATE ${schema}.namespaces SET trimmed = cut WHERE ns = p_ns;
     END IF;
   END IF;
