@@ -36,9 +36,16 @@ function closing<One extends { close(): unknown }>(one: One): One {
   return one;
 }
 
+/** The connection of the engine that was opened last. */
+let connection: Database;
+
 async function openEngine(options = {}): Promise<Engine> {
   const limits = { historyLimit: 64, changeLogLimit: 10_000, ...options };
-  return closing(await openSqlite(file, new URLSearchParams("synchronous=normal"), limits));
+  const prepare = vi.spyOn(DatabaseSync!.prototype, "prepare");
+  const engine = closing(await openSqlite(file, new URLSearchParams("synchronous=normal"), limits));
+  connection = prepare.mock.contexts[0] as Database;
+  prepare.mockRestore();
+  return engine;
 }
 
 async function open(parameters = "synchronous=normal"): Promise<AsyncSharedContextManager> {
@@ -51,20 +58,22 @@ function raw(): Database {
   return closing(new DatabaseSync(file));
 }
 
-/** Does something else in place of every `exec` of the driver, or around it. */
-function interceptExec(instead: (sql: string, run: (sql: string) => void) => void): void {
-  // oxlint-disable-next-line typescript/unbound-method -- it is called on the database that it was called on
-  const { exec } = DatabaseSync!.prototype;
-  vi.spyOn(DatabaseSync!.prototype, "exec").mockImplementation(function (this: Database, sql) {
-    instead(sql, (text) => exec.call(this, text));
+/** Does something else in place of every statement that ends a commit, or around it. */
+function interceptCommit(instead: (commit: () => void) => void): void {
+  // oxlint-disable-next-line typescript/unbound-method -- it is called on the statement that it was called on
+  const { run } = StatementSync!.prototype;
+  vi.spyOn(StatementSync!.prototype, "run").mockImplementation(function (this: Statement, ...values) {
+    if (this.sourceSQL !== "COMMIT") return run.apply(this, values);
+    instead(() => run.apply(this, values));
+    return { changes: 0, lastInsertRowid: 0 };
   });
 }
 
-/** The next statement of this kind fails as the driver says, and nothing else does. */
-function failOnce(statement: string, error: Error): void {
+/** The next commit fails as the driver says, and nothing else does. */
+function failOnce(error: Error): void {
   let hasFailed = false;
-  interceptExec((sql, run) => {
-    if (sql !== statement || hasFailed) return run(sql);
+  interceptCommit((commit) => {
+    if (hasFailed) return commit();
     hasFailed = true;
     throw error;
   });
@@ -187,7 +196,7 @@ describe.skipIf(!isThere)("two connections", () => {
     const entry = entryOf("a");
     const revision = await commitOne(one, creates(entry));
     const full = Object.assign(new Error("database or disk is full"), { errcode: 13 });
-    failOnce("COMMIT", full);
+    failOnce(full);
     const attempt = one.commit([transactionOf(replaces(nextOf(entry), revision), creates(entryOf("b")))]);
     expect((await refusalOf("UNAVAILABLE", attempt)).cause).toBe(full);
     for (const reader of [one, other]) {
@@ -201,9 +210,9 @@ describe.skipIf(!isThere)("two connections", () => {
     const engine = await openEngine();
     const failure = new Error("cut off");
     const failAfter = (end: "COMMIT" | "ROLLBACK"): void => {
-      interceptExec((sql, run) => {
-        run(sql === "COMMIT" ? end : sql);
-        if (sql === "COMMIT") throw failure;
+      interceptCommit(() => {
+        connection.exec(end);
+        throw failure;
       });
     };
     failAfter("COMMIT");
@@ -219,9 +228,8 @@ describe.skipIf(!isThere)("two connections", () => {
   it("say that an outcome is not known when the log cannot be read either", async () => {
     const engine = await openEngine();
     const failure = new Error("cut off");
-    interceptExec((sql, run) => {
-      run(sql);
-      if (sql !== "COMMIT") return;
+    interceptCommit((commit) => {
+      commit();
       vi.spyOn(StatementSync!.prototype, "get").mockImplementationOnce(() => {
         throw failure;
       });
@@ -415,14 +423,14 @@ describe.skipIf(!isThere)("a file that cannot be written", () => {
   it("is UNAVAILABLE, and good when it can be written again", async () => {
     const manager = await open();
     const context = await manager.create("a", { step: 1 });
-    const exec = vi.spyOn(DatabaseSync!.prototype, "exec");
+    const run = vi.spyOn(StatementSync!.prototype, "run");
     const readOnly = Object.assign(new Error("attempt to write a readonly database"), { errcode: 8 });
-    exec.mockImplementation(() => {
+    run.mockImplementation(() => {
       throw readOnly;
     });
     const { details, cause } = await refusalOf("UNAVAILABLE", manager.update("a", { step: 2 }, context));
     expect([details.reason, cause]).toEqual([expect.stringContaining("readonly"), readOnly]);
-    exec.mockRestore();
+    run.mockRestore();
     expect((await manager.get("a"))?.version).toBe("1");
     expect((await manager.update("a", { step: 2 }, context)).version).toBe("2");
   });

@@ -3,6 +3,8 @@
 import type { Clock } from "../clock.ts";
 import type { Loaded } from "../engine.ts";
 import type { Entry, Time } from "../entry.ts";
+import { Recent } from "../recent.ts";
+import { byteSize } from "../size.ts";
 
 interface Sighting {
   readonly entry: Entry | undefined;
@@ -10,11 +12,9 @@ interface Sighting {
   readonly isCalm: boolean;
 }
 
-const KEPT_ENTRIES = 4_096;
-
 export class Known {
   readonly #clock: Clock;
-  readonly #sightings = new Map<string, Sighting>();
+  readonly #sightings = new Recent<Sighting>();
   /** How far the wall clock of the engine is ahead of this process's. */
   #aheadMs = 0;
 
@@ -53,7 +53,7 @@ export class Known {
   /** It may be otherwise by now. */
   doubt(id: string): void {
     const sighting = this.#sightings.get(id);
-    if (sighting !== undefined) this.#sightings.set(id, { ...sighting, isCalm: false });
+    if (sighting !== undefined) this.#remember(id, { ...sighting, isCalm: false });
   }
 
   clear(): void {
@@ -61,10 +61,6 @@ export class Known {
   }
 
   #remember(id: string, sighting: Sighting): void {
-    if (this.#sightings.size >= KEPT_ENTRIES && !this.#sightings.has(id)) {
-      const [first = ""] = this.#sightings.keys();
-      this.#sightings.delete(first);
-    }
-    this.#sightings.set(id, sighting);
+    this.#sightings.set(id, sighting, sighting.entry === undefined ? 0 : byteSize(sighting.entry.data));
   }
 }

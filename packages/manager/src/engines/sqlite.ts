@@ -149,7 +149,7 @@ export class SqliteEngine implements Engine {
   }
 
   #commitNow(transactions: readonly Transaction[]): CommitOutcome[] {
-    this.#database.exec("BEGIN IMMEDIATE");
+    this.#sql.begin.run();
     let outcomes: CommitOutcome[] = [];
     let isEnding = false;
     try {
@@ -158,7 +158,7 @@ export class SqliteEngine implements Engine {
       outcomes = transactions.map((transaction) => this.#apply(transaction, revisions));
       this.#trimLog();
       isEnding = true;
-      this.#database.exec("COMMIT");
+      this.#sql.commit.run();
       return outcomes;
     } catch (error) {
       this.#readAt = -1;
@@ -198,7 +198,7 @@ export class SqliteEngine implements Engine {
     const texts = new Map<Entry, string>();
     const logging = { revisions, oldest: this.#oldest, isFound: version !== undefined, texts };
     let past = 0;
-    for (const write of writes) past = this.#contexts.write(write, logging)?.past ?? 0;
+    for (const write of writes) past = this.#contexts.write(write, logging).past;
     const log = [revision, this.#ns, opId, encodeChanges(changes, texts)] as const;
     if (version === undefined) this.#sql.logAt.run(...log, null, null, null, null);
     else this.#sql.logAt.run(...log, version.contextId, Number(version.version), version.incarnation, past);

@@ -11,9 +11,9 @@ interface Mutant {
 
 export const MUTANTS = {
   "a transaction takes the write lock only when it writes": {
-    file: "/src/engines/sqlite.ts",
-    from: 'this.#database.exec("BEGIN IMMEDIATE")',
-    to: 'this.#database.exec("BEGIN DEFERRED")',
+    file: "/src/engines/sqlite/statements.ts",
+    from: 'begin: "BEGIN IMMEDIATE"',
+    to: 'begin: "BEGIN DEFERRED"',
   },
   "the token of a lease is not checked": {
     file: "/src/rules.ts",

@@ -6,6 +6,8 @@
 import { decodeEntry } from "../../codec.ts";
 import type { Loaded } from "../../engine.ts";
 import type { Entry } from "../../entry.ts";
+import { Recent } from "../../recent.ts";
+import { byteSize } from "../../size.ts";
 import type { Row } from "./driver.ts";
 
 interface Request {
@@ -17,12 +19,11 @@ interface Request {
 /** One on its way, and one that who comes meanwhile need not wait for. */
 const READS_AT_ONCE = 2;
 const IDS_AT_ONCE = 1_000;
-const CACHED_ENTRIES = 4_096;
 
 export class Loader {
   readonly #ask: (ids: readonly string[], revisions: readonly (number | null)[]) => Promise<readonly Row[]>;
   /** Entries by id; one is good as long as the server has it at the same revision. */
-  readonly #cache = new Map<string, Entry>();
+  readonly #cache = new Recent<Entry>();
   readonly #waiting: Request[] = [];
   #reading = 0;
 
@@ -40,8 +41,7 @@ export class Loader {
   }
 
   remember(id: string, entry: Entry): void {
-    if (this.#cache.size >= CACHED_ENTRIES) this.#cache.clear();
-    this.#cache.set(id, entry);
+    this.#cache.set(id, entry, byteSize(entry.data));
   }
 
   #next(): void {

@@ -1,6 +1,7 @@
 /** What has been decoded once need not be again, as long as the server gives the same text. */
 
 import type { Entry } from "../../entry.ts";
+import { Recent } from "../../recent.ts";
 import { entryOf, parseStored } from "./entries.ts";
 
 interface Cached {
@@ -9,11 +10,8 @@ interface Cached {
   readonly entry: Entry;
 }
 
-const CACHED_ENTRIES = 4_096;
-const LONGEST_CACHED_TEXT = 65_536;
-
 export class EntryCache {
-  readonly #entries = new Map<string, Cached>();
+  readonly #entries = new Recent<Cached>();
 
   /** The entry that a text stands for: the same one again for the same text, which is compared as a whole. */
   read(contextId: string, text: string): Entry {
@@ -26,8 +24,6 @@ export class EntryCache {
   }
 
   keep(numbers: string, body: string, entry: Entry): void {
-    if (body.length > LONGEST_CACHED_TEXT) return;
-    if (this.#entries.size >= CACHED_ENTRIES) this.#entries.clear();
-    this.#entries.set(entry.contextId, { numbers, body, entry });
+    this.#entries.set(entry.contextId, { numbers, body, entry }, body.length);
   }
 }

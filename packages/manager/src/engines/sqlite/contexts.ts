@@ -8,13 +8,14 @@ import type { StatementSync } from "node:sqlite";
 import { decodeEntry, encodeEntry } from "../../codec.ts";
 import { resolved, settle, type Write } from "../../engine.ts";
 import type { Entry } from "../../entry.ts";
+import { Recent } from "../../recent.ts";
 import type { SQL } from "./statements.ts";
 
 export type Statements = { readonly [Name in keyof typeof SQL]: StatementSync };
 
-/** A context, and where it is in the log. */
+/** A context, if there is one, and where it is in the log. */
 export interface Row {
-  readonly entry: Entry;
+  readonly entry: Entry | undefined;
   /** The revision that the log has it at, just as it is; 0 for none. */
   readonly logged: number;
   /** The same of the version before. */
@@ -33,7 +34,7 @@ export interface Logging {
   readonly texts: Map<Entry, string>;
 }
 
-const CACHED_ENTRIES = 4_096;
+const NOTHING: Row = { entry: undefined, logged: 0, past: 0 };
 /** To look at each write for versions beyond the limit would cost more than the write. */
 const TRIM_EVERY = 16;
 
@@ -42,7 +43,7 @@ export class Contexts {
   readonly #ns: number;
   readonly #historyLimit: number;
   /** What has been read and not changed since. */
-  readonly #cache = new Map<string, Row | undefined>();
+  readonly #cache = new Recent<Row>();
 
   constructor(sql: Statements, ns: number, historyLimit: number) {
     this.#sql = sql;
@@ -51,7 +52,7 @@ export class Contexts {
   }
 
   get(id: string): Entry | undefined {
-    return this.#rowOf(id)?.entry;
+    return this.#rowOf(id).entry;
   }
 
   count(): number {
@@ -74,24 +75,25 @@ export class Contexts {
     return writes.every(({ id, expect }) => (this.get(id)?.revision ?? 0) === resolved(expect, revisions));
   }
 
-  /** @returns what is there now, `undefined` for nothing. */
-  write({ id, next, keeps }: Write, { revisions, oldest, isFound, texts }: Logging): Row | undefined {
+  /** @returns what is there now. */
+  write({ id, next, keeps }: Write, { revisions, oldest, isFound, texts }: Logging): Row {
     const found = this.#rowOf(id);
     if (next === undefined) return found;
     if (keeps === null && this.#historyLimit > 0) this.#sql.forget.run(this.#ns, id);
-    if (keeps === true && found !== undefined) this.#keep(id, found, oldest);
-    if (found !== undefined && (next === null || keeps === null)) this.#sql.remove.run(this.#ns, id);
-    if (next === null) return this.#remember(id, undefined);
+    const isThere = found.entry !== undefined;
+    if (keeps === true && isThere) this.#keep(id, found, oldest);
+    if (isThere && (next === null || keeps === null)) this.#sql.remove.run(this.#ns, id);
+    if (next === null) return this.#remember(id, NOTHING, 0);
     settle(next, revisions);
     const text = encodeEntry(next);
     texts.set(next, text);
     const version = Number(next.version);
     const logged = isFound ? (revisions.at(-1) as number) : 0;
     const past = pastOf(found, keeps);
-    if (found === undefined || keeps === null)
+    if (!isThere || keeps === null)
       this.#sql.add.run(this.#ns, id, next.revision, text, version, next.incarnation, logged, past);
     else this.#sql.replace.run(next.revision, text, version, logged, past, this.#ns, id);
-    return this.#remember(id, { entry: next, logged, past });
+    return this.#remember(id, { entry: next, logged, past }, text.length);
   }
 
   /** The versions before the present one, the oldest first. To be called where nobody trims the log meanwhile. */
@@ -121,28 +123,28 @@ export class Contexts {
   #keep(id: string, found: Row, oldest: number): void {
     if (this.#historyLimit === 0) return;
     if (found.logged < oldest) this.#sql.keep.run(this.#ns, id);
-    const version = Number(found.entry.version);
+    const version = Number(found.entry?.version);
     if (version % TRIM_EVERY === 0 && this.#historyLimit !== Infinity)
       this.#sql.trimVersions.run(this.#ns, id, version - this.#historyLimit);
   }
 
-  #rowOf(id: string): Row | undefined {
-    if (this.#cache.has(id)) return this.#cache.get(id);
+  #rowOf(id: string): Row {
+    const cached = this.#cache.get(id);
+    if (cached !== undefined) return cached;
     const found = this.#sql.contextOf.get(this.#ns, id) as { entry: string; logged: number; past: number } | undefined;
-    if (found === undefined) return this.#remember(id, undefined);
+    if (found === undefined) return this.#remember(id, NOTHING, 0);
     const { entry, logged, past } = found;
-    return this.#remember(id, { entry: decodeEntry(id, entry), logged, past });
+    return this.#remember(id, { entry: decodeEntry(id, entry), logged, past }, entry.length);
   }
 
-  #remember(id: string, row: Row | undefined): Row | undefined {
-    if (this.#cache.size >= CACHED_ENTRIES) this.#cache.clear();
-    this.#cache.set(id, row);
+  #remember(id: string, row: Row, bytes: number): Row {
+    this.#cache.set(id, row, bytes);
     return row;
   }
 }
 
 /** Where the log has the version before, once this is written over `found`. */
-function pastOf(found: Row | undefined, keeps: boolean | null): number {
-  if (found === undefined || keeps === null) return 0;
+function pastOf(found: Row, keeps: boolean | null): number {
+  if (keeps === null) return 0;
   return keeps && found.logged > 0 ? found.logged : found.past;
 }

@@ -1,5 +1,7 @@
 /** Every statement that the engine runs, by what it does. */
 export const SQL = {
+  begin: "BEGIN IMMEDIATE",
+  commit: "COMMIT",
   contextOf: "SELECT entry, logged, past FROM contexts WHERE ns = ? AND id = ?",
   count: "SELECT count(*) AS contexts FROM contexts WHERE ns = ?",
   // Together in one query they would be looked for in all rows.
