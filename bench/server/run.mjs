@@ -95,13 +95,16 @@ async function warmUp({ kind }, port) {
   else await put(port, effort, CONNECTIONS);
 }
 
-/** Memory after each minute of reading, on one server. @param {number} minutes */
+/** Memory after each minute of reading and writing, on one server. @param {number} minutes */
 async function soak(minutes) {
   const server = await started("ours");
+  const writing = put(server.port, { ...effort, roundMs: minutes * 60_000 });
   for (let minute = 0; minute <= minutes; minute++) {
     console.log(`minute ${minute}: ${((await server.memory()) / 2 ** 20).toFixed(1)} MiB alive`);
     if (minute < minutes) await get(server.port, { ...effort, roundMs: 60_000 });
   }
+  const { rate } = await writing;
+  console.log(`${Math.round(rate ?? NaN)} writes/s beside the reads`);
   await server.stop();
 }
 

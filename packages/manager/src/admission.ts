@@ -1,4 +1,6 @@
-import { type Copy, describe, explain, finish, isPlainObject } from "./data.ts";
+import { type Copy, finish, isPlainObject } from "./data.ts";
+import { describe } from "./describe.ts";
+import { explain } from "./fault.ts";
 import { Rejection } from "./rejection.ts";
 import { type DataIssue, isSchema, type SchemaOption, validate } from "./schema.ts";
 import { byteSize } from "./size.ts";

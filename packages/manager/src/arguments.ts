@@ -3,7 +3,8 @@
 import type { Act } from "./changes.ts";
 import type { Clock } from "./clock.ts";
 import { type AnySharedContext, entryOf, isSnapshot } from "./context.ts";
-import { describe, isPlainObject } from "./data.ts";
+import { isPlainObject } from "./data.ts";
+import { describe } from "./describe.ts";
 import type { Entry, Expected } from "./entry.ts";
 import { invalid } from "./errors.ts";
 import type { SharedContextManagerOptions } from "./manager.ts";

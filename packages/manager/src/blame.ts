@@ -1,6 +1,7 @@
 /** Who wrote what is there now. */
 
-import { escapeToken, isPlainObject } from "./data.ts";
+import { isPlainObject } from "./data.ts";
+import { escapeToken } from "./pointer.ts";
 import { placesById } from "./elements.ts";
 import { valueAt } from "./equal.ts";
 import { type Entry, expose } from "./entry.ts";

@@ -24,7 +24,7 @@ type ReadonlyFields<T> = T extends
   : { readonly [Key in keyof T]: DeepReadonly<T[Key]> };
 
 /** Deeper data is refused: SQLite and Python's parser stop near 1,000 levels, and the stack of a caller is unknown. */
-const MAX_DEPTH = 512;
+export const MAX_DEPTH = 512;
 
 type Plain = Record<string, unknown>;
 
@@ -256,123 +256,6 @@ export function isPlainObject(value: unknown): value is Plain {
 }
 
 /** Not an instance of a subclass: only the prototype of plain arrays, of any realm, is itself an array. */
-function isPlainArray(value: readonly unknown[]): boolean {
+export function isPlainArray(value: readonly unknown[]): boolean {
   return Array.isArray(Object.getPrototypeOf(value)) && !Object.hasOwn(value, "constructor");
-}
-
-/** Where data stops being JSON, and what to do about it. */
-export interface Fault {
-  /** JSON Pointer (RFC 6901) to the value; `""` is the data itself. */
-  readonly path: string;
-  readonly expected: string;
-  readonly received: string;
-}
-
-/**
- * The reason for a refused copy. A second, slower walk, so that the copy itself carries no paths: it stops
- * at the same first fault, in the same order.
- */
-export function explain(data: unknown): Fault {
-  return (
-    faultIn(data, "", []) ?? {
-      path: "",
-      expected: "data that reads the same twice",
-      received: "a value that changed while it was read",
-    }
-  );
-}
-
-function faultIn(value: unknown, path: string, ancestors: readonly object[]): Fault | undefined {
-  if (value === null || typeof value === "string" || typeof value === "boolean") return undefined;
-  if (typeof value === "number" && Number.isFinite(value)) return undefined;
-  if (typeof value !== "object" || value === undefined) return { path, ...adviceOn(value) };
-  if (ancestors.includes(value)) {
-    return {
-      path,
-      expected: "a tree; store the id of the other part instead",
-      received: "a reference to one of its own parents",
-    };
-  }
-  if (ancestors.length >= MAX_DEPTH) {
-    return {
-      path,
-      expected: `at most ${MAX_DEPTH} levels of nesting; split it over several contexts`,
-      received: "a deeper level",
-    };
-  }
-  const inside = [...ancestors, value];
-  if (Array.isArray(value)) {
-    if (!isPlainArray(value)) return { path, ...adviceOn(value) };
-    for (let index = 0; index < value.length; index++) {
-      const fault = faultIn(value[index], `${path}/${index}`, inside);
-      if (fault !== undefined) return fault;
-    }
-    return undefined;
-  }
-  if (!isPlainObject(value)) return { path, ...adviceOn(value) };
-  for (const key of Object.keys(value)) {
-    const child = value[key];
-    if (child === undefined) continue;
-    const fault = faultIn(child, `${path}/${escapeToken(key)}`, inside);
-    if (fault !== undefined) return fault;
-  }
-  return undefined;
-}
-
-/** RFC 6901, section 3. */
-export function escapeToken(key: string): string {
-  return /[~/]/.test(key) ? key.replaceAll("~", "~0").replaceAll("/", "~1") : key;
-}
-
-function adviceOn(value: unknown): Pick<Fault, "expected" | "received"> {
-  const received = describe(value);
-  switch (typeof value) {
-    case "undefined":
-      return { expected: "a JSON value; use null for an empty place in an array", received };
-    case "number":
-      return { expected: "a finite number; use null or a string for it", received };
-    case "bigint":
-      return { expected: "a JSON value; store String(value)", received };
-    case "function":
-    case "symbol":
-      return { expected: "a JSON value; store a name that the reader can look up", received };
-    default:
-  }
-  if (value instanceof Date) return { expected: "a JSON value; store date.toISOString()", received };
-  if (value instanceof Map) return { expected: "a JSON value; store Object.fromEntries(map)", received };
-  if (value instanceof Set || Array.isArray(value))
-    return { expected: "a JSON value; store Array.from(value)", received };
-  return { expected: "a JSON value; store a plain object with its fields", received };
-}
-
-/** A value in a few words, for messages: never its content beyond a short string. */
-export function describe(value: unknown): string {
-  switch (typeof value) {
-    case "string":
-      if (value.length > 40) return `a string of ${value.length} characters`;
-      return /^[\w .:/-]*$/.test(value) ? `"${value}"` : JSON.stringify(value);
-    case "number":
-    case "boolean":
-    case "undefined":
-      return String(value);
-    case "bigint":
-      return "a bigint";
-    case "function":
-    case "symbol":
-      return `a ${typeof value}`;
-    case "object":
-      return value === null ? "null" : describeObject(value);
-  }
-}
-
-function describeObject(value: object): string {
-  if (isPlainObject(value)) return "a plain object";
-  if (Array.isArray(value) && isPlainArray(value)) return "an array";
-  const name = nameOfClass(value);
-  return name === "" ? "an object of an unnamed class" : `an instance of ${name}`;
-}
-
-function nameOfClass(value: object): string {
-  const constructor: unknown = (Object.getPrototypeOf(value) as { constructor?: unknown } | null)?.constructor;
-  return typeof constructor === "function" ? constructor.name : "";
 }

@@ -1,6 +1,8 @@
 /** Dictionaries of section 6.20: snake_case, JSON, readable by the Python SDK. What is read is never trusted. */
 
-import { type Copy, copyDeep, type DeepReadonly, describe, explain, isPlainObject, type JsonObject } from "./data.ts";
+import { type Copy, copyDeep, type DeepReadonly, isPlainObject, type JsonObject } from "./data.ts";
+import { describe } from "./describe.ts";
+import { explain } from "./fault.ts";
 import { invalid } from "./errors.ts";
 import { type Entry, expose, type Lock, type Time } from "./entry.ts";
 

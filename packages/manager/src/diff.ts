@@ -1,4 +1,5 @@
-import { escapeToken, isPlainObject, type JsonValue } from "./data.ts";
+import { isPlainObject, type JsonValue } from "./data.ts";
+import { escapeToken } from "./pointer.ts";
 import { idOf, placesById } from "./elements.ts";
 import { isEqual, valueAt } from "./equal.ts";
 

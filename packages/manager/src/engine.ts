@@ -4,7 +4,7 @@
  */
 
 import type { ChangeKind } from "./changes.ts";
-import { describe } from "./data.ts";
+import { describe } from "./describe.ts";
 import type { Entry, Lock, Time } from "./entry.ts";
 import { invalid } from "./errors.ts";
 

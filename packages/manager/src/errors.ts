@@ -1,4 +1,5 @@
-import { describe, type JsonValue } from "./data.ts";
+import type { JsonValue } from "./data.ts";
+import { describe } from "./describe.ts";
 import type { SharedContext } from "./context.ts";
 import type { DataIssue } from "./schema.ts";
 

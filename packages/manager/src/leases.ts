@@ -2,7 +2,8 @@ import { checkFunction, checkId, type ExpectedVersion, type WriteOptions } from 
 import { mergeCommand, patchCommand, removeCommand, restoreCommand, updateCommand } from "./commands.ts";
 import { type SharedContext, wrap } from "./context.ts";
 import type { Author } from "./entry.ts";
-import { describe, type DeepReadonly, type JsonObject } from "./data.ts";
+import type { DeepReadonly, JsonObject } from "./data.ts";
+import { describe } from "./describe.ts";
 import { invalid, isContextError } from "./errors.ts";
 import type { Hold } from "./hold.ts";
 import { modify, type ModifyOptions, type Revise } from "./modify.ts";

@@ -6,7 +6,8 @@
  * array is one value. The sides are equals: exchanging them exchanges nothing in the result.
  */
 
-import { escapeToken, hasSameElements, isPlainObject, setOwn } from "./data.ts";
+import { hasSameElements, isPlainObject, setOwn } from "./data.ts";
+import { escapeToken } from "./pointer.ts";
 import { areNamed, idOf, placesById } from "./elements.ts";
 import { isEqual, valueAt } from "./equal.ts";
 

@@ -1,6 +1,8 @@
 /** What a caller hands in as a patch, checked and made the store's own. */
 
-import { type Copy, describe, explain, isPlainObject } from "./data.ts";
+import { type Copy, isPlainObject } from "./data.ts";
+import { describe } from "./describe.ts";
+import { explain } from "./fault.ts";
 import { invalid } from "./errors.ts";
 import type { Edit, PatchOperation, Step } from "./patch.ts";
 import { parsePath } from "./pointer.ts";

@@ -1,6 +1,7 @@
 /** Paths into data: JSON Pointers (RFC 6901), where `id=3` names the element of an array whose `id` is 3. */
 
-import { describe, escapeToken, isPlainObject } from "./data.ts";
+import { isPlainObject } from "./data.ts";
+import { describe } from "./describe.ts";
 import { idOf, placeOfId } from "./elements.ts";
 import { valueAt } from "./equal.ts";
 
@@ -103,4 +104,9 @@ function isIndex(token: string): boolean {
 
 function unescapeToken(token: string): string {
   return token.includes("~") ? token.replaceAll("~1", "/").replaceAll("~0", "~") : token;
+}
+
+/** RFC 6901, section 3. */
+export function escapeToken(key: string): string {
+  return /[~/]/.test(key) ? key.replaceAll("~", "~0").replaceAll("/", "~1") : key;
 }

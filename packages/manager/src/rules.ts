@@ -19,7 +19,7 @@ import {
   PENDING,
   type Time,
 } from "./entry.ts";
-import { explain } from "./data.ts";
+import { explain } from "./fault.ts";
 import { isEqual } from "./equal.ts";
 import type { PathConflict } from "./errors.ts";
 import { type Chains, chainsOn } from "./increments.ts";

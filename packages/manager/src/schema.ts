@@ -3,7 +3,7 @@
  * zod, valibot, ArkType and others share; this is the part of it that is needed here.
  */
 
-import { escapeToken } from "./data.ts";
+import { escapeToken } from "./pointer.ts";
 
 /** A validator of any library that keeps to Standard Schema. */
 export interface StandardSchema<Output = unknown> {

@@ -16,8 +16,16 @@ import type { JsonObject } from "./data.ts";
 import type { Author, Entry, Expected } from "./entry.ts";
 import { ContextError, invalid } from "./errors.ts";
 import type { MergePatch, PatchOperation } from "./patch.ts";
+import { locate } from "./pointer.ts";
 
 export type { Expected } from "./entry.ts";
+export { isEqual } from "./equal.ts";
+export { formatPath, parsePath } from "./pointer.ts";
+
+/** What a path leads to in data; `undefined` for nothing. A token `id=3` names the element of an array whose `id` is 3. */
+export function valueAt(data: unknown, path: readonly string[]): unknown {
+  return locate(data, path).value;
+}
 
 /** Who has sent a request, and what it bears. */
 export interface Sender {

@@ -1,6 +1,7 @@
 /** Operations on paths, one after the other, on data that others may have changed since. */
 
-import { describe, isPlainObject } from "./data.ts";
+import { isPlainObject } from "./data.ts";
+import { describe } from "./describe.ts";
 import { Draft } from "./draft.ts";
 import { type Edited, merged, type Misfit, sorted, type Version } from "./edited.ts";
 import { areNamed, idOf, placeOfId, placesById } from "./elements.ts";

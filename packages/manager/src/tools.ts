@@ -5,7 +5,8 @@
  */
 
 import { checkId } from "./arguments.ts";
-import { describe, isPlainObject, type JsonObject } from "./data.ts";
+import { isPlainObject, type JsonObject } from "./data.ts";
+import { describe } from "./describe.ts";
 import { invalid } from "./errors.ts";
 import { definitions } from "./tools/definitions.ts";
 import { list, read } from "./tools/reading.ts";

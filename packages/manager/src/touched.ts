@@ -1,4 +1,4 @@
-import { escapeToken } from "./data.ts";
+import { escapeToken } from "./pointer.ts";
 
 /** Paths that a patch changes, and what is above and below them. */
 export class Touched {

@@ -1,6 +1,7 @@
 /** What `GET .../wait` waits for, from its query. */
 
 import type { JsonObject, JsonValue, Predicate, SharedContext } from "shared-context-manager";
+import { isEqual, parsePath, valueAt } from "shared-context-manager/serving";
 import { isAt, readMatch } from "./etags.ts";
 import type { RequestHeaders } from "./exchange.ts";
 import { invalid, queryFlag } from "./input.ts";
@@ -25,16 +26,13 @@ function* dataConditions(url: URL): Generator<(context: SharedContext) => boolea
     if (text !== null) throw invalid("query", "/path", "the path of the value that equals is compared with", undefined);
     return;
   }
-  const tokens = parsePointer(path);
+  const tokens = readPath(path);
   if (text === null) {
     yield ({ data }) => valueAt(data, tokens) !== undefined;
     return;
   }
-  const wanted = canonical(parseValue(text));
-  yield ({ data }) => {
-    const value = valueAt(data, tokens);
-    return value !== undefined && canonical(value) === wanted;
-  };
+  const wanted = parseValue(text);
+  yield ({ data }) => isEqual(valueAt(data, tokens), wanted);
 }
 
 function parseValue(text: string): JsonValue {
@@ -45,43 +43,8 @@ function parseValue(text: string): JsonValue {
   }
 }
 
-function parsePointer(path: string): string[] {
-  if (path === "") return [];
-  if (!path.startsWith("/") || /~(?![01])/.test(path)) {
-    throw invalid("query", "/path", 'a JSON Pointer such as "/tasks/id=3/owner", or ""', path);
-  }
-  return path
-    .slice(1)
-    .split("/")
-    .map((token) => token.replaceAll("~1", "/").replaceAll("~0", "~"));
-}
-
-/** On an array, a token `id=3` names the element whose id is 3. */
-function valueAt(data: unknown, tokens: readonly string[]): unknown {
-  let value = data;
-  for (const token of tokens) {
-    if (Array.isArray(value)) value = elementAt(value, token);
-    else if (typeof value === "object" && value !== null && Object.hasOwn(value, token)) {
-      value = (value as Record<string, unknown>)[token];
-    } else return undefined;
-  }
-  return value;
-}
-
-function elementAt(elements: readonly unknown[], token: string): unknown {
-  if (/^(0|[1-9]\d{0,9})$/.test(token)) return elements[Number(token)];
-  if (!token.startsWith("id=")) return undefined;
-  const id = token.slice(3);
-  return elements.find(
-    (element) => typeof element === "object" && element !== null && "id" in element && String(element.id) === id,
-  );
-}
-
-/** Equal values have equal texts: the order of keys is no difference. */
-function canonical(value: unknown): string {
-  return JSON.stringify(value, (_key, inner: unknown) =>
-    typeof inner === "object" && inner !== null && !Array.isArray(inner)
-      ? Object.fromEntries(Object.entries(inner).sort(([one], [other]) => (one < other ? -1 : 1)))
-      : inner,
-  );
+function readPath(text: string): string[] {
+  const path = parsePath(text);
+  if (path === undefined) throw invalid("query", "/path", 'a JSON Pointer such as "/tasks/id=3/owner", or ""', text);
+  return path;
 }

@@ -8,6 +8,7 @@ import {
   type JsonValue,
   type PathConflict,
 } from "shared-context-manager";
+import { formatPath, isEqual } from "shared-context-manager/serving";
 
 /** As it is shown: see the schema `MetConflict`. */
 export interface MetConflict {
@@ -123,9 +124,8 @@ function pathsOf({ details: { conflicts, current } }: Conflict, replacement: Rep
   const found: PathConflict[] = [];
   for (const key of new Set([...Object.keys(theirs), ...Object.keys(yours), ...Object.keys(base ?? {})])) {
     const [was, mine, other] = [fieldOf(base, key), fieldOf(yours, key), fieldOf(theirs, key)];
-    if (isSame(mine, other) || (base !== undefined && isSame(was, other))) continue;
-    const path = `/${key.replaceAll("~", "~0").replaceAll("/", "~1")}`;
-    found.push({ path, ...(was !== undefined && { base: was }), ...pair(mine, other) });
+    if (isEqual(mine, other) || (base !== undefined && isEqual(was, other))) continue;
+    found.push({ path: formatPath([key]), ...(was !== undefined && { base: was }), ...pair(mine, other) });
   }
   return found;
 }
@@ -136,11 +136,6 @@ function pair(yours: JsonValue | undefined, theirs: JsonValue | undefined): Pick
 
 function fieldOf(data: JsonObject | undefined, key: string): JsonValue | undefined {
   return data !== undefined && Object.hasOwn(data, key) ? data[key] : undefined;
-}
-
-/** As text: a difference in the order of keys is shown, and does no harm. */
-function isSame(one: JsonValue | undefined, other: JsonValue | undefined): boolean {
-  return one === other || JSON.stringify(one) === JSON.stringify(other);
 }
 
 function shortened({ path, ...values }: PathConflict): ShownConflict {

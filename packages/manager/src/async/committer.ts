@@ -9,67 +9,20 @@
 
 import type { Clock } from "../clock.ts";
 import type { Counters } from "../counters.ts";
-import { type CommitOutcome, type Engine, placeholder, type Transaction } from "../engine.ts";
-import { changesData, type Entry, stamp, type Time } from "../entry.ts";
+import type { CommitOutcome, Engine, Transaction } from "../engine.ts";
+import type { Entry } from "../entry.ts";
 import { ContextError, isContextError } from "../errors.ts";
-import { Plan } from "../plan.ts";
 import { accepted } from "../refusal.ts";
 import { Rejection } from "../rejection.ts";
 import type { Follower } from "./follower.ts";
 import { Known } from "./known.ts";
-import type { Named } from "../rules.ts";
-import { clearingTransaction, settleFound, transactionOf } from "./transactions.ts";
-
-/** What a job finds. */
-export interface View {
-  readonly time: Time;
-  /** How many contexts there are; 0 unless the job counts. */
-  readonly contexts: number;
-  /** The versions before the present one; none unless the job asks for them. */
-  kept(contextId: string): readonly Entry[];
-}
-
-/** Something to be planned and committed. It is planned again when another was faster. */
-export interface Job<Result> extends Named {
-  readonly contextIds: readonly string[];
-  /** Whether it must know how many contexts there are. */
-  readonly counts?: boolean;
-  /** It deletes every context; then it has no plan. */
-  readonly clears?: boolean;
-  /** Whether it must know the lease time. */
-  readonly isTimed?: boolean;
-  /** Whether it must know old versions of a context. */
-  wantsHistory?(found: Entry | undefined): boolean;
-  plan(plan: Plan, view: View): Result | Rejection;
-}
-
-interface Queued {
-  readonly job: Job<unknown>;
-  readonly opId: string;
-  readonly resolve: (result: unknown) => void;
-  readonly reject: (reason: unknown) => void;
-  attempts: number;
-}
-
-/** A queued job with what came of planning it. */
-interface Planned {
-  readonly queued: Queued;
-  readonly outcome: unknown;
-  readonly failed: boolean;
-  /** How many of its writes change data, and how many of those were merges. */
-  readonly writes: number;
-  readonly merges: number;
-  /** Its place among the transactions; `undefined` when it writes nothing. */
-  readonly index: number | undefined;
-  /** The transactions of the same round that it has seen the results of. */
-  readonly basis: ReadonlySet<number>;
-}
+import { type Revision, revisionsOf } from "./outcomes.ts";
+import { type Found, type Job, type Planned, type Queued, Round } from "./planning.ts";
 
 const MAX_JOBS_AT_ONCE = 128;
 /** So many attempts go without a pause: another process was faster, and will be done. */
 const EAGER_ATTEMPTS = 3;
 const LONGEST_PAUSE_MS = 20;
-const CHANGES_AT_ONCE = 1_000;
 
 export class Committer {
   readonly #engine: Engine;
@@ -117,16 +70,15 @@ export class Committer {
   async #round(batch: readonly Queued[]): Promise<Queued[]> {
     let found = this.#believed(batch);
     const isBelieved = found !== undefined;
-    let planned: Planned[];
-    const transactions: Transaction[] = [];
+    let round: Round;
     let outcomes: CommitOutcome[] = [];
     try {
       found ??= await this.#load(batch);
-      planned = this.#plan(batch, found, transactions);
-      if (transactions.length > 0) {
+      round = new Round(batch, found);
+      if (round.transactions.length > 0) {
         // Whoever begins to listen now may be told of the head before this is known to have happened.
         this.#follower.committed(found.head + 1, found.head);
-        outcomes = await this.#engine.commit(transactions);
+        outcomes = await this.#engine.commit(round.transactions);
       }
     } catch (error) {
       if (batch.length > 1 && isContextError(error, "CORRUPT")) {
@@ -139,8 +91,8 @@ export class Committer {
       for (const { reject } of batch) reject(failure);
       return [];
     }
-    const revisions = await this.#revisionsOf(outcomes, transactions, found.head);
-    settleFound(outcomes, transactions, revisions);
+    const { planned, transactions } = round;
+    const revisions = await revisionsOf(this.#engine, outcomes, transactions, found.head);
     this.#learn(transactions, revisions);
     const done = revisions.filter((revision) => typeof revision === "number");
     if (done.length > 0) this.#follower.committed(Math.min(...done), Math.max(...done));
@@ -166,7 +118,7 @@ export class Committer {
     return { present, history: new Map(), time: this.#known.time, head: this.#follower.head, contexts: 0 };
   }
 
-  #learn(transactions: readonly Transaction[], revisions: readonly (number | undefined | ContextError)[]): void {
+  #learn(transactions: readonly Transaction[], revisions: readonly Revision[]): void {
     for (const [index, { writes, clears = false }] of transactions.entries()) {
       const hasHappened = typeof revisions[index] === "number";
       if (clears) this.#known.clear();
@@ -193,104 +145,8 @@ export class Committer {
     return { present, history, time, head, contexts };
   }
 
-  #plan(batch: readonly Queued[], { present, history, time, contexts }: Found, transactions: Transaction[]): Planned[] {
-    /** Which transaction has left what is present. */
-    const author = new Map<string, number>();
-    let growth = 0;
-    const planned: Planned[] = [];
-    for (const queued of batch) {
-      const { job } = queued;
-      if (job.clears === true) {
-        if (planned.length === 0) planned.push(clearing(queued, contexts, transactions));
-        break; // alone in its round: what comes after it finds nothing
-      }
-      // What this round replaces is in no history yet: whoever asks for it, and all behind, come in the next.
-      if (job.contextIds.some((id) => author.has(id) && job.wantsHistory?.(present.get(id)) === true)) break;
-      planned.push(planOne(queued));
-    }
-    return planned;
-
-    function planOne(queued: Queued): Planned {
-      queued.attempts += 1;
-      const plan = new Plan((id) => present.get(id));
-      let outcome: unknown;
-      let failed = false;
-      try {
-        outcome = queued.job.plan(plan, {
-          time,
-          contexts: contexts + growth,
-          kept: (id) => keptBefore(history.get(id) ?? [], present.get(id)),
-        });
-      } catch (error) {
-        outcome = error;
-        failed = true;
-      }
-      const { steps } = plan;
-      const basis = new Set(steps.flatMap(({ contextId }) => author.get(contextId) ?? []));
-      const writes = failed || outcome instanceof Rejection ? [] : steps.filter(({ found, next }) => next !== found);
-      if (writes.length === 0) return { queued, outcome, failed, writes: 0, merges: 0, index: undefined, basis };
-      const index = transactions.length;
-      for (const { next } of writes) if (next !== undefined) stamp(next, placeholder(index));
-      transactions.push(transactionOf(queued.opId, steps));
-      growth += plan.growth;
-      for (const { contextId, next } of writes) {
-        present.set(contextId, next);
-        author.set(contextId, index);
-      }
-      return {
-        queued,
-        outcome,
-        failed,
-        writes: writes.filter(({ found, next }) => changesData(found, next)).length,
-        merges: plan.merges,
-        index,
-        basis,
-      };
-    }
-  }
-
-  /** The revision of each transaction; `undefined` for one that did not happen, an error for one that may have. */
-  async #revisionsOf(
-    outcomes: readonly CommitOutcome[],
-    transactions: readonly Transaction[],
-    head: number,
-  ): Promise<(number | undefined | ContextError)[]> {
-    const doubtful = transactions.filter((_, index) => outcomes[index]?.kind === "indeterminate");
-    const found = doubtful.length === 0 ? new Map<string, number>() : await this.#find(doubtful, head);
-    return outcomes.map((outcome, index) => {
-      if (outcome.kind !== "indeterminate") return outcome.kind === "ok" ? outcome.revision : undefined;
-      const { opId: operationId, writes } = transactions[index] as Transaction;
-      if (found !== undefined) return found.get(operationId);
-      const unknown = new ContextError("INDETERMINATE", { contextIds: writes.map(({ id }) => id), operationId });
-      unknown.cause = outcome.cause;
-      return unknown;
-    });
-  }
-
-  /**
-   * Looks into the change log for operations whose outcome is not known (law 6): for all of them at once, since they
-   * build on one another.
-   *
-   * @returns the revisions of those that have happened; `undefined` when the log does not tell.
-   */
-  async #find(transactions: readonly Transaction[], since: number): Promise<Map<string, number> | undefined> {
-    const wanted = new Set(transactions.map(({ opId }) => opId));
-    const found = new Map<string, number>();
-    try {
-      for (let after = since; ;) {
-        const { changes, head, oldest } = await this.#engine.changes({ after, limit: CHANGES_AT_ONCE });
-        if (oldest > after + 1) return undefined;
-        for (const { opId, revision } of changes) if (wanted.has(opId)) found.set(opId, revision);
-        after = changes.at(-1)?.revision ?? head;
-        if (found.size === wanted.size || after >= head) return found;
-      }
-    } catch {
-      return undefined;
-    }
-  }
-
   /** `false` when it must be planned again. */
-  #isSettled(planned: Planned, revisions: readonly (number | undefined | ContextError)[]): boolean {
+  #isSettled(planned: Planned, revisions: readonly Revision[]): boolean {
     const { queued, outcome, failed, writes, merges, index, basis } = planned;
     const own = index === undefined ? 0 : revisions[index];
     if (own instanceof ContextError) {
@@ -313,27 +169,6 @@ export class Committer {
     }
     return true;
   }
-}
-
-interface Found {
-  readonly present: Map<string, Entry | undefined>;
-  readonly history: ReadonlyMap<string, readonly Entry[]>;
-  readonly time: Time;
-  readonly head: number;
-  readonly contexts: number;
-}
-
-function keptBefore(kept: readonly Entry[], present: Entry | undefined): readonly Entry[] {
-  return kept.filter(({ incarnation }) => incarnation === present?.incarnation);
-}
-
-/** Nothing is cleared where there is nothing. */
-function clearing(queued: Queued, contexts: number, transactions: Transaction[]): Planned {
-  queued.attempts += 1;
-  const index = contexts === 0 ? undefined : 0;
-  if (index !== undefined) transactions.push(clearingTransaction(queued.opId));
-  const writes = index === undefined ? 0 : 1;
-  return { queued, outcome: undefined, failed: false, writes, merges: 0, index, basis: new Set() };
 }
 
 function isRejection(outcome: unknown): outcome is Rejection {

@@ -14,7 +14,7 @@ import type { ContextError, LockHolding } from "../errors.ts";
 import type { Plan } from "../plan.ts";
 import type * as rules from "../rules.ts";
 import type * as staging from "../staging.ts";
-import type { View } from "./committer.ts";
+import type { View } from "./planning.ts";
 import type { Turnstile } from "./turnstile.ts";
 
 /** A command that a transaction has carried out on its plan, and what it has left of its context. */

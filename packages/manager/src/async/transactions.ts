@@ -1,9 +1,8 @@
-/** What an engine is handed for a plan, and what is done with its answer. */
+/** What an engine is handed for a plan. */
 
 import { changesBetween } from "../changes.ts";
-import { type CommitOutcome, type LoggedChange, settle, type Transaction, type Write } from "../engine.ts";
+import type { LoggedChange, Transaction, Write } from "../engine.ts";
 import { isAnother } from "../entry.ts";
-import type { ContextError } from "../errors.ts";
 import type { Step } from "../plan.ts";
 
 export function transactionOf(opId: string, steps: readonly Step[]): Transaction {
@@ -39,16 +38,3 @@ export function clearingTransaction(opId: string): Transaction {
 }
 
 const CLEARED: LoggedChange = { kind: "cleared", contextId: null, agentId: null, note: null, entry: null };
-
-/** What was found in the log to have happened, the engine has not put its revisions into. */
-export function settleFound(
-  outcomes: readonly CommitOutcome[],
-  transactions: readonly Transaction[],
-  revisions: readonly (number | undefined | ContextError)[],
-): void {
-  const known = revisions.map((revision) => (typeof revision === "number" ? revision : Number.NaN));
-  for (const [index, outcome] of outcomes.entries()) {
-    if (outcome.kind !== "indeterminate" || typeof revisions[index] !== "number") continue;
-    for (const { next } of transactions[index]?.writes ?? []) if (next) settle(next, known);
-  }
-}

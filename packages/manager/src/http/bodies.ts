@@ -1,7 +1,8 @@
 /** What a server says of contexts and changes, as entries and records. What comes is never trusted. */
 
 import type { ChangeKind, ChangeRecord } from "../changes.ts";
-import { copyDeep, describe, isPlainObject } from "../data.ts";
+import { copyDeep, isPlainObject } from "../data.ts";
+import { describe } from "../describe.ts";
 import type { Entry, Lock } from "../entry.ts";
 import { ContextError } from "../errors.ts";
 

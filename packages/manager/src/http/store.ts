@@ -2,7 +2,7 @@
 
 import type { Admission } from "../admission.ts";
 import { checkStorable } from "../arguments.ts";
-import type { View } from "../async/committer.ts";
+import type { View } from "../async/planning.ts";
 import {
   allEntries,
   type Busy,

@@ -4,7 +4,9 @@
  * models understands.
  */
 
-import { describe, escapeToken, isPlainObject } from "../data.ts";
+import { isPlainObject } from "../data.ts";
+import { describe } from "../describe.ts";
+import { escapeToken } from "../pointer.ts";
 
 /** The part of JSON Schema that the tools use. */
 export interface JsonSchema {

@@ -1,6 +1,7 @@
 /** context_list and context_read: never more than asked for. */
 
-import { describe, type JsonObject, type JsonValue } from "../data.ts";
+import type { JsonObject, JsonValue } from "../data.ts";
+import { describe } from "../describe.ts";
 import { diff } from "../diff.ts";
 import { formatPath, locate, parsePath } from "../pointer.ts";
 import { lockOf, notFound, type Outcome, refuseArgument } from "./refusals.ts";

@@ -1,6 +1,7 @@
 /** Refusals as results: what was expected, what came, and what to do next. */
 
-import { describe, type JsonObject } from "../data.ts";
+import type { JsonObject } from "../data.ts";
+import { describe } from "../describe.ts";
 import { type AnyContextError, isContextError } from "../errors.ts";
 import { type Session, unlessRefused } from "./session.ts";
 import type { ToolsSnapshot } from "./types.ts";

@@ -1,6 +1,6 @@
 /** What one set of tools remembers on this side: what it has shown, what it holds, how often it failed. */
 
-import { describe } from "../data.ts";
+import { describe } from "../describe.ts";
 import { isContextError } from "../errors.ts";
 import type {
   ContextToolsOptions,

@@ -1,6 +1,7 @@
 /** How long a result is, as models count; and data that is too long, as an outline. */
 
-import { escapeToken, isPlainObject } from "../data.ts";
+import { isPlainObject } from "../data.ts";
+import { escapeToken } from "../pointer.ts";
 import { placesById } from "../elements.ts";
 
 /** What tokenizers hardly ever join: words, capitals, up to three digits, spaces, and all else one by one. */

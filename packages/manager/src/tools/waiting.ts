@@ -1,6 +1,7 @@
 /** context_wait, context_history, context_claim and context_release. */
 
-import { describe, type JsonObject, type JsonValue } from "../data.ts";
+import type { JsonObject, JsonValue } from "../data.ts";
+import { describe } from "../describe.ts";
 import { diff } from "../diff.ts";
 import { isEqual } from "../equal.ts";
 import { isContextError } from "../errors.ts";

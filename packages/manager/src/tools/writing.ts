@@ -1,6 +1,7 @@
 /** context_create and context_write: what fits is merged by path, what does not is a result that says how to go on. */
 
-import { describe, type JsonObject, type JsonValue } from "../data.ts";
+import type { JsonObject, JsonValue } from "../data.ts";
+import { describe } from "../describe.ts";
 import { diff } from "../diff.ts";
 import { type ErrorDetails, isContextError, type PathConflict, type Writer } from "../errors.ts";
 import { locate, parsePath } from "../pointer.ts";
