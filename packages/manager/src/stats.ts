@@ -30,7 +30,10 @@ export interface ManagerStats {
   readonly leasesLost: number;
   /** How many watch, subscribe or wait for a condition now. */
   readonly watchers: number;
-  /** The most changes that one of those who watch has not read yet. */
+  /**
+   * The most changes that one of those who watch has not read yet. Over a storage it is the number of revisions, those of
+   * other contexts and renewals too; over a server what has arrived from it.
+   */
   readonly lag: number;
 }
 

@@ -533,4 +533,41 @@ describe("stats", () => {
     const { contexts, revision, merges, conflicts, refusals } = await manager.stats();
     expect([contexts, revision, merges, conflicts, refusals.EXISTS]).toEqual([1, 3, 1, 1, 1]);
   });
+
+  it("count refusals in a transaction, whatever becomes of it, and not those of a run that was done again", async () => {
+    await manager.create("a", { step: 1 });
+    const ann = manager.agent("ann");
+    await ann.transact((tx) => refusalOf("NOT_FOUND", tx.update("b", {})));
+    await refusalOf(
+      "EXISTS",
+      ann.transact((tx) => tx.create("a", {})),
+    );
+    let runs = 0;
+    await ann.transact(async (tx) => {
+      await tx.get("a");
+      if (++runs > 1) return;
+      await manager.update("a", { step: 2 }, "1");
+      await tx.delete("a", "0");
+    });
+    const { refusals } = await manager.stats();
+    expect([runs, refusals.NOT_FOUND, refusals.EXISTS, refusals.CONFLICT]).toEqual([2, 1, 1, 0]);
+  });
+
+  it("tell how far behind the slowest of those who watch is", async () => {
+    await manager.create("a", {});
+    const slow = manager.watch("a", { after: 1 });
+    const waiting = slow.next();
+    await passing();
+    expect((await manager.stats()).lag).toBe(0);
+    for (let step = 1; step <= 5; step++) await manager.agent("ann").patch("a", { step });
+    await passing();
+    await waiting;
+    const { lag } = await manager.stats();
+    expect(lag).toBeGreaterThanOrEqual(1);
+    expect(lag).toBeLessThanOrEqual(5);
+    for (let step = 2; step <= 5; step++) await slow.next();
+    void slow.next();
+    await passing();
+    expect((await manager.stats()).lag).toBe(0);
+  });
 });

@@ -9,6 +9,8 @@ import { report } from "../report.ts";
 
 interface Place {
   readonly reader: Reader;
+  /** From where on changes are for it. */
+  readonly since: number;
   /** It has read all there is for it: what follows is the next change that it is woken by. */
   isIdle: boolean;
   /** Something has come while it was reading. */
@@ -55,6 +57,15 @@ export class Follower implements Log {
     return this.#readers.size + this.#subscribers.size;
   }
 
+  /** What lies between is not read to be counted: these are revisions, those of other contexts too. */
+  get lag(): number {
+    let lag = 0;
+    for (const { reader, isIdle, since } of this.#places.values()) {
+      if (!isIdle) lag = Math.max(lag, this.#head - Math.max(reader.after, since));
+    }
+    return lag;
+  }
+
   /** The newest revision that is known of. */
   get head(): number {
     return this.#head;
@@ -98,7 +109,8 @@ export class Follower implements Log {
       reader.end();
       return;
     }
-    const place: Place = { reader, isIdle: false, hasNews: false, hasRead: after === undefined };
+    const since = after ?? this.#head;
+    const place: Place = { reader, since, isIdle: false, hasNews: false, hasRead: after === undefined };
     this.#places.set(reader, place);
     this.#readers.add(reader.filter, place);
     this.#start();

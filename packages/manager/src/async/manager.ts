@@ -410,7 +410,7 @@ export class AsyncSharedContextManager<Data extends object = JsonObject> {
       queues: turnstile.lines,
       leasesLost: losses,
       watchers: follower.size,
-      lag: 0,
+      lag: follower.lag,
     };
   }
 

@@ -51,6 +51,8 @@ export class Busy extends Error {
 export interface Followed extends Log {
   /** How many watch and listen. */
   readonly size: number;
+  /** About how many changes the slowest reader has not read yet. */
+  readonly lag: number;
   /** @returns what ends it. @param onClose - called when the store closes. */
   subscribe<Data extends object>(
     filter: ContextFilter | undefined,

@@ -4,12 +4,12 @@ import { type SharedContext, wrap } from "../context.ts";
 import type { DeepReadonly, JsonObject } from "../data.ts";
 import type { Author, Entry, Time } from "../entry.ts";
 import { isAnother } from "../entry.ts";
-import { ContextError, invalid } from "../errors.ts";
+import { ContextError, type ErrorCode, invalid } from "../errors.ts";
 import { pause } from "../modify.ts";
 import type { MergePatch, PatchOperation } from "../patch.ts";
 import { Plan } from "../plan.ts";
 import { accepted } from "../refusal.ts";
-import type { Rejection } from "../rejection.ts";
+import { Rejection } from "../rejection.ts";
 import type { Named } from "../rules.ts";
 import * as staging from "../staging.ts";
 import type { Planned, SharedStore } from "./shared-store.ts";
@@ -37,21 +37,30 @@ export async function transact<Data extends object, Result>(
   checkFunction("run", run);
   for (let attempt = 1; ; attempt++) {
     store.checkOpen();
-    const { tx, plan, planned, end } = openTransaction<Data>(store, authorOf);
+    const { tx, plan, planned, refused, end } = openTransaction<Data>(store, authorOf);
     let result: Result;
     try {
       result = await run(tx);
     } catch (error) {
       // What it has thrown at may have been half old and half new: then that is no reason.
-      if (attempt >= ATTEMPTS || (await isCurrent(store, plan))) throw error;
-      continue;
+      if (attempt < ATTEMPTS && !(await isCurrent(store, plan))) continue;
+      count(store, refused);
+      throw error;
     } finally {
       end();
     }
-    if (await store.commitPlan(plan, planned, named)) return { result, gone: plan.gone };
+    if (await store.commitPlan(plan, planned, named)) {
+      count(store, refused);
+      return { result, gone: plan.gone };
+    }
     if (attempt >= ATTEMPTS) throw await outpaced(store, plan);
     await pause(store.clock, attempt, undefined);
   }
+}
+
+/** What was refused on the grounds of what is so no longer, is no refusal. */
+function count({ counters }: SharedStore, refused: readonly ErrorCode[]): void {
+  for (const code of refused) counters.refuse(code);
 }
 
 /** Whether all that a plan has found is still so. */
@@ -85,6 +94,8 @@ interface Opened<Data extends object> {
   readonly tx: AsyncTransaction<Data>;
   readonly plan: Plan;
   readonly planned: readonly Planned[];
+  /** What its calls were refused with. */
+  readonly refused: readonly ErrorCode[];
   readonly end: () => void;
 }
 
@@ -115,6 +126,7 @@ export class AsyncTransaction<Data extends object = JsonObject> {
   readonly #history = new Map<string, readonly Entry[]>();
   readonly #plan: Plan;
   readonly #planned: Planned[] = [];
+  readonly #refused: ErrorCode[] = [];
   #time: Time = { wallMs: 0, leaseMs: 0 };
   #contexts = 0;
   #over = false;
@@ -131,7 +143,7 @@ export class AsyncTransaction<Data extends object = JsonObject> {
       const end = (): void => {
         tx.#over = true;
       };
-      return { tx, plan: tx.#plan, planned: tx.#planned, end };
+      return { tx, plan: tx.#plan, planned: tx.#planned, refused: tx.#refused, end };
     };
   }
 
@@ -216,7 +228,7 @@ export class AsyncTransaction<Data extends object = JsonObject> {
     this.#checkRunning();
     const before = this.#plan.read(contextId);
     const outcome = staging.edit(this.#plan, this.#world, command);
-    return outcome === before ? wrap<Data>(accepted(outcome)) : this.#accept("edit", command, outcome);
+    return before !== undefined && outcome === before ? wrap<Data>(before) : this.#accept("edit", command, outcome);
   }
 
   /**
@@ -232,7 +244,7 @@ export class AsyncTransaction<Data extends object = JsonObject> {
   async delete(contextId: string, expected?: ExpectedVersion, options?: WriteOptions): Promise<boolean> {
     const command = removeCommand(this.#authorOf(contextId), contextId, expected, options);
     await this.#load(contextId);
-    const existed = accepted(staging.remove(this.#plan, this.#world, command));
+    const existed = this.#accepted(staging.remove(this.#plan, this.#world, command));
     if (existed) this.#planned.push({ kind: "remove", command, next: undefined });
     return existed;
   }
@@ -248,9 +260,14 @@ export class AsyncTransaction<Data extends object = JsonObject> {
   }
 
   #accept(kind: Planned["kind"], command: Planned["command"], outcome: Entry | Rejection): SharedContext<Data> {
-    const next = accepted(outcome);
+    const next = this.#accepted(outcome);
     this.#planned.push({ kind, command, next } as Planned);
     return wrap<Data>(next);
+  }
+
+  #accepted<Outcome>(outcome: Outcome | Rejection): Outcome {
+    if (outcome instanceof Rejection) this.#refused.push(outcome.code);
+    return accepted(outcome);
   }
 
   /** What the caller does with its data while this waits is no matter. */

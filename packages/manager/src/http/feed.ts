@@ -44,6 +44,11 @@ export class Feed {
     void this.#run();
   }
 
+  /** How many have come and have not been taken. */
+  get waiting(): number {
+    return this.#records.length;
+  }
+
   /** What has come since it was last asked. */
   take(limit: number): ChangeRecord[] {
     const taken = this.#records.splice(0, limit === Infinity ? this.#records.length : limit);

@@ -45,6 +45,10 @@ export class HttpFollower implements Followed {
     return this.#places.size + this.#subscribers.size;
   }
 
+  get lag(): number {
+    return Math.max(0, ...Array.from(this.#places.values(), ({ feed }) => feed?.waiting ?? 0));
+  }
+
   /** Every listener has begun: what is done from now on, it will hear of. */
   async begun(): Promise<void> {
     while (this.#starting.size > 0) await Promise.all(this.#starting);
