@@ -1,6 +1,7 @@
 /** @import { Contestant, Target, TwoKeys, Walk } from "../types.d.ts" */
 /** @import { HandWrittenStore } from "../hand-written-store.mjs" */
 
+import { HandWrittenLocks } from "../hand-written-locks.mjs";
 import { MutexContexts } from "../peers/async-mutex.mjs";
 import { twoKeys } from "../payloads.mjs";
 import * as stores from "../stores.mjs";
@@ -13,6 +14,7 @@ export const sizes = stores.ALL_SIZES;
 export const contestants = {
   Map: { setUp: stores.filledMap(), round: setTwice },
   "hand-written": { setUp: stores.filled(stores.handWritten), round },
+  "hand-written, since when": { setUp: stores.filled(() => new HandWrittenLocks()), round },
   deep: { setUp: stores.filled(stores.deep), round },
   shallow: { setUp: stores.filled(stores.shallow), round },
   "async-mutex": {
@@ -24,8 +26,8 @@ export const contestants = {
 
 /** @type {Target[]} */
 export const targets = [
-  { contestant: "deep", against: "hand-written", atMost: 1.3 },
-  { contestant: "shallow", against: "hand-written", atMost: 1.3 },
+  { contestant: "deep", against: "hand-written, since when", atMost: 1.3 },
+  { contestant: "shallow", against: "hand-written, since when", atMost: 1.3 },
   { contestant: "deep", against: "async-mutex", atMost: 1 },
 ];
 

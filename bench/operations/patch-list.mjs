@@ -21,7 +21,7 @@ export const contestants = {
 
 /** @type {Target[]} */
 export const targets = [
-  { contestant: "deep", against: "hand-written", atMost: 5 },
+  { contestant: "deep", against: "deep, with spreads", atMost: 5 },
   { contestant: "deep", against: "immer", atMost: 1 / 10 },
 ];
 

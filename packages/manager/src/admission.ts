@@ -26,12 +26,26 @@ export interface Limits {
 export interface Admission {
   readonly copy: Copy;
   readonly admit: Admit;
+  /** Whether what is admitted may be other data than what was given: a schema puts out what it likes. */
+  readonly alters: boolean;
+  /**
+   * Copies what is to be admitted later, so that the caller may do with it what it likes; `admit` does not copy that
+   * again. What cannot be copied is given back as it is, for `admit` to say why.
+   */
+  readonly take: (data: object, previous: object | undefined) => object;
 }
 
 const UNLIMITED: Limits = { maxDataBytes: Infinity, schema: undefined };
 
 export function admission(copy: Copy, limits: Limits = UNLIMITED): Admission {
-  return { copy, admit: admitting(copy, limits) };
+  let taken: WeakSet<object> | undefined; // most managers take nothing
+  const take: Admission["take"] = (data, previous) => {
+    const copied = copy(data, previous);
+    if (copied !== undefined) (taken ??= new WeakSet()).add(copied);
+    return copied ?? data;
+  };
+  const copyUntaken: Copy = (data, previous) => (taken?.has(data) === true ? data : copy(data, previous));
+  return { copy, take, admit: admitting(copyUntaken, limits), alters: limits.schema !== undefined };
 }
 
 function admitting(copy: Copy, { maxDataBytes, schema }: Limits): Admit {
@@ -59,7 +73,7 @@ function admitting(copy: Copy, { maxDataBytes, schema }: Limits): Admit {
     if ("issues" in result) return misfit(argument, result.issues);
     if (result.value === copied) return copied;
     if (!isPlainObject(result.value)) return badSchema("a schema whose output is a plain object", result.value);
-    return admit(contextId, argument, result.value, previous);
+    return admit(contextId, argument, result.value, copied);
   };
 }
 

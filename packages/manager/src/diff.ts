@@ -1,4 +1,4 @@
-import { isPlainObject, type JsonValue } from "./data.ts";
+import { elementsOf, isPlainObject, type JsonValue } from "./data.ts";
 import { escapeToken } from "./pointer.ts";
 import { idOf, placesById } from "./elements.ts";
 import { isEqual, valueAt } from "./equal.ts";
@@ -44,18 +44,19 @@ function compare(before: unknown, after: unknown, path: string, patch: JsonPatch
 type Plain = Readonly<Record<string, unknown>>;
 
 function compareObjects(before: Plain, after: Plain, path: string, patch: JsonPatchOperation[]): void {
+  const [keysBefore, keys] = [Object.keys(before), Object.keys(after)];
   let common = 0;
-  for (const key of Object.keys(before)) {
+  for (let index = 0; index < keysBefore.length; index++) {
+    const key = keysBefore[index] as string;
     const old = before[key];
     if (old === undefined) continue;
-    const value = valueAt(after, key);
+    const value = keys[index] === key ? after[key] : valueAt(after, key);
     if (value !== undefined) common += 1;
     if (old === value) continue;
     const place = `${path}/${escapeToken(key)}`;
     if (value === undefined) patch.push({ op: "remove", path: place });
     else compare(old, value, place, patch);
   }
-  const keys = Object.keys(after);
   if (keys.length === common) return;
   for (const key of keys) {
     if (after[key] === undefined || valueAt(before, key) !== undefined) continue;
@@ -65,17 +66,17 @@ function compareObjects(before: Plain, after: Plain, path: string, patch: JsonPa
 
 type List = readonly unknown[];
 
-function compareArrays(before: List, after: List, path: string, patch: JsonPatchOperation[]): void {
+function compareArrays(one: List, other: List, path: string, patch: JsonPatchOperation[]): void {
+  const [before, after] = [elementsOf(one), elementsOf(other)];
   const shorter = Math.min(before.length, after.length);
   let start = 0;
-  // Not `at`: on a frozen array it takes many times as long.
   while (start < shorter && (before[start] === after[start] || isEqual(before[start], after[start]))) start += 1;
   let tail = 0;
   for (let from = before.length - 1, to = after.length - 1; tail < shorter - start; tail++, from--, to--) {
     if (before[from] !== after[to] && !isEqual(before[from], after[to])) break;
   }
-  const old = between(before, start, before.length - tail);
-  const next = between(after, start, after.length - tail);
+  const old = before.slice(start, before.length - tail);
+  const next = after.slice(start, after.length - tail);
   const partners = partnersOf(old, next);
   const staying = new Set(partners);
   // From the end to the front, so that no removal shifts what is still to be removed.
@@ -89,13 +90,6 @@ function compareArrays(before: List, after: List, path: string, patch: JsonPatch
     if (partner === undefined) patch.push({ op: "add", path: place, value: value as JsonValue });
     else compare(old[partner], value, place, patch);
   }
-}
-
-/** `slice`, which takes many times as long on a frozen array. */
-function between(list: List, start: number, end: number): unknown[] {
-  const part: unknown[] = [];
-  for (let index = start; index < end; index++) part.push(list[index]);
-  return part;
 }
 
 /** For each element of `next` the index of the element of `old` that becomes it, if any; these indexes rise. */

@@ -5,7 +5,12 @@ import { merge, type Overlap } from "./merge.ts";
 
 /** What an edit comes to: new data, or why not. */
 export type Edited =
-  | { readonly data: object; readonly chains: Chains | undefined }
+  | {
+      readonly data: object;
+      readonly chains: Chains | undefined;
+      /** It is known to be other data than what is there; without it, it may be the same. */
+      readonly differs?: boolean;
+    }
   | { readonly overlaps: readonly Overlap[] }
   | { readonly misfit: Misfit };
 

@@ -1,15 +1,17 @@
 /** Which element of an array is which: by its `id`, where every element has one of its own. */
 
+import { elementsOf } from "./data.ts";
+
 /**
  * The place of each element by its id, a string or a number, written as a path names it (`3` and `"3"` are one);
  * `undefined` unless every element is an object with an id that no other has.
  */
 export function placesById(elements: readonly unknown[]): ReadonlyMap<string, number> | undefined {
   const places = new Map<string, number>();
-  for (let index = 0; index < elements.length; index++) {
-    const id = idOf(elements[index]);
+  for (const element of elementsOf(elements)) {
+    const id = idOf(element);
     if (id === undefined || places.has(id)) return undefined;
-    places.set(id, index);
+    places.set(id, places.size);
   }
   return places;
 }
@@ -17,8 +19,8 @@ export function placesById(elements: readonly unknown[]): ReadonlyMap<string, nu
 /** Whether every element is an object with an id that no other has. */
 export function areNamed(elements: readonly unknown[]): boolean {
   const ids = new Set<string | number>();
-  for (let index = 0; index < elements.length; index++) {
-    const id = rawIdOf(elements[index]);
+  for (const element of elementsOf(elements)) {
+    const id = rawIdOf(element);
     if (id === undefined) return false;
     ids.add(typeof id === "string" && String(Number(id)) === id ? Number(id) : id);
   }
@@ -36,10 +38,11 @@ export function idOf(element: unknown): string | undefined {
  */
 export function placeOfId(elements: readonly unknown[], id: string): number | undefined {
   const asNumber = String(Number(id)) === id ? Number(id) : undefined;
+  const read = elementsOf(elements);
   let place: number | undefined;
-  for (let index = 0; index < elements.length; index++) {
-    const found = (elements[index] as { readonly id?: unknown } | null)?.id;
-    if (found === undefined || (found !== id && found !== asNumber) || rawIdOf(elements[index]) === undefined) continue;
+  for (let index = 0; index < read.length; index++) {
+    const found = (read[index] as { readonly id?: unknown } | null)?.id;
+    if (found === undefined || (found !== id && found !== asNumber) || rawIdOf(read[index]) === undefined) continue;
     if (place !== undefined) return undefined;
     place = index;
   }

@@ -1,25 +1,28 @@
-import { isPlainObject } from "./data.ts";
+import { elementsOf, isPlainObject } from "./data.ts";
 
 /** Whether two JSON values are the same. Shared parts are not entered; the order of keys does not count. */
 export function isEqual(a: unknown, b: unknown): boolean {
   if (a === b) return true;
   if (Array.isArray(a)) return Array.isArray(b) && areEqualLists(a, b);
   if (!isPlainObject(a) || !isPlainObject(b)) return false;
-  let surplus = 0;
-  for (const key of Object.keys(a)) {
+  const [keys, others] = [Object.keys(a), Object.keys(b)];
+  let common = 0;
+  for (let index = 0; index < keys.length; index++) {
+    const key = keys[index] as string;
     const value = a[key];
     if (value === undefined) continue;
-    if (!isEqual(value, valueAt(b, key))) return false;
-    surplus -= 1;
+    const other = others[index] === key ? b[key] : valueAt(b, key);
+    if (value !== other && !isEqual(value, other)) return false;
+    common += 1;
   }
-  for (const key of Object.keys(b)) if (b[key] !== undefined) surplus += 1;
-  return surplus === 0;
+  return others.length === common || others.every((key) => b[key] === undefined || valueAt(a, key) !== undefined);
 }
 
 function areEqualLists(a: readonly unknown[], b: readonly unknown[]): boolean {
   if (a.length !== b.length) return false;
-  for (let index = 0; index < a.length; index++) {
-    if (a[index] !== b[index] && !isEqual(a[index], b[index])) return false;
+  const [ones, others] = [elementsOf(a), elementsOf(b)];
+  for (let index = 0; index < ones.length; index++) {
+    if (ones[index] !== others[index] && !isEqual(ones[index], others[index])) return false;
   }
   return true;
 }

@@ -60,6 +60,8 @@ export class Feed implements Log {
   readonly #untold = new Chain<ChangeRecord>();
   /** Readers that a commit has something for. */
   readonly #woken = new Chain<Reader>();
+  /** Whether anybody wants to know, or may ask later. Every commit asks, so it is worked out when somebody comes or goes. */
+  isWanted: boolean;
   #isTelling = false;
   #isClosed = false;
   /** While locks are handed on, nobody is told: what that commits is told after what caused it. */
@@ -68,11 +70,7 @@ export class Feed implements Log {
   constructor(entries: ReadonlyMap<string, Entry>, limit: number) {
     this.#entries = entries;
     this.#limit = limit;
-  }
-
-  /** Whether anybody wants to know, or may ask later. */
-  get isWanted(): boolean {
-    return this.#limit > 0 || this.#readers.size > 0 || this.#subscribers.size > 0;
+    this.isWanted = limit > 0;
   }
 
   /** Whether somebody is to be told of what has been recorded. */
@@ -164,10 +162,12 @@ export class Feed implements Log {
   ): () => void {
     const subscriber: Subscriber = { listener, onClose, since: this.head, active: true };
     this.#subscribers.add(filter, subscriber);
+    this.isWanted = true;
     return () => {
       if (!subscriber.active) return;
       subscriber.active = false;
       this.#subscribers.remove(filter, subscriber);
+      this.#countHeads();
     };
   }
 
@@ -218,6 +218,7 @@ export class Feed implements Log {
     const place: Place = { reader, unread, hasMissed, isTooOld: hasMissed };
     this.#places.set(reader, place);
     this.#readers.add(reader.filter, place);
+    this.isWanted = true;
     if (unread !== undefined) this.#behind += 1;
   }
 
@@ -234,8 +235,13 @@ export class Feed implements Log {
     if (place === undefined) return;
     this.#places.delete(reader);
     this.#readers.remove(reader.filter, place);
+    this.#countHeads();
     if (place.unread !== undefined) this.#rest(place);
     this.#trim();
+  }
+
+  #countHeads(): void {
+    this.isWanted = this.#limit > 0 || this.#readers.size > 0 || this.#subscribers.size > 0;
   }
 
   /** A log that keeps only what is heard has nothing for those who come later. */

@@ -6,7 +6,7 @@
  * array is one value. The sides are equals: exchanging them exchanges nothing in the result.
  */
 
-import { hasSameElements, isPlainObject, setOwn } from "./data.ts";
+import { elementsOf, hasSameElements, isPlainObject, setOwn } from "./data.ts";
 import { escapeToken } from "./pointer.ts";
 import { areNamed, idOf, placesById } from "./elements.ts";
 import { isEqual, valueAt } from "./equal.ts";
@@ -35,11 +35,7 @@ export function merge(base: unknown, yours: unknown, theirs: unknown, path: stri
     return mergeObjects(base ?? {}, yours, theirs, path, overlaps);
   }
   if (Array.isArray(yours) && Array.isArray(theirs) && (base === undefined || Array.isArray(base))) {
-    if (base !== undefined && areAligned(base, yours) && areAligned(base, theirs) && areNamed(base)) {
-      return mergeAligned(base, yours, theirs, path, overlaps);
-    }
-    const sides = keyed(base ?? [], yours, theirs);
-    const merged = sides && mergeElements(sides, path, overlaps);
+    const merged = mergeArrays(base === undefined ? base : elementsOf(base), yours, theirs, path, overlaps);
     if (merged !== undefined) return merged;
   }
   if (isEqual(base, theirs)) return yours;
@@ -74,6 +70,24 @@ function sameFields(merged: Plain, side: Plain): boolean {
   return keys.length === Object.keys(side).length && keys.every((key) => merged[key] === valueAt(side, key));
 }
 
+/** `undefined` where the arrays can only be taken as one value. */
+function mergeArrays(
+  base: List | undefined,
+  yours: List,
+  theirs: List,
+  path: string,
+  overlaps: Overlap[],
+): List | undefined {
+  const lists = [base ?? [], elementsOf(yours), elementsOf(theirs)] as const;
+  const isAligned = base !== undefined && areAligned(base, lists[1]) && areAligned(base, lists[2]) && areNamed(base);
+  const sides = isAligned ? undefined : keyed(...lists);
+  const merged = isAligned ? mergeAligned(...lists, path, overlaps) : sides && mergeElements(sides, path, overlaps);
+  if (merged === undefined) return undefined;
+  // Keeps what is shared, shared.
+  if (hasSameElements(merged, lists[2])) return theirs;
+  return hasSameElements(merged, lists[1]) ? yours : merged;
+}
+
 /** The same ids at the same places: the common case, in which nothing has been added, removed or moved. */
 function areAligned(base: List, side: List): boolean {
   if (base.length !== side.length) return false;
@@ -90,13 +104,7 @@ function mergeAligned(base: List, yours: List, theirs: List, path: string, overl
     const place = `${path}/id=${escapeToken(idOf(base[index]) ?? "")}`;
     merged[index] = merge(base[index], yours[index], theirs[index], place, overlaps);
   }
-  return shared(merged, yours, theirs);
-}
-
-/** Keeps what is shared, shared. */
-function shared(merged: List, yours: List, theirs: List): List {
-  if (hasSameElements(merged, theirs)) return theirs;
-  return hasSameElements(merged, yours) ? yours : merged;
+  return merged;
 }
 
 interface Side {
@@ -142,8 +150,7 @@ function mergeElements({ base, yours, theirs }: Sides, path: string, overlaps: O
   for (const id of theirs.places.keys()) mergeElement(id);
   for (const id of yours.places.keys()) if (!theirs.places.has(id)) mergeElement(id);
 
-  const elements = order.filter((id) => merged.has(id)).map((id) => merged.get(id));
-  return shared(elements, yours.elements, theirs.elements);
+  return order.filter((id) => merged.has(id)).map((id) => merged.get(id));
 }
 
 type Order = readonly string[];

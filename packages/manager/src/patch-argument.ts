@@ -1,6 +1,6 @@
 /** What a caller hands in as a patch, checked and made the store's own. */
 
-import { type Copy, isPlainObject } from "./data.ts";
+import { type Copy, isPlainObject, isScalar } from "./data.ts";
 import { describe } from "./describe.ts";
 import { explain } from "./fault.ts";
 import { invalid } from "./errors.ts";
@@ -45,7 +45,8 @@ function readStep(operation: unknown, at: string, copy: Copy): Step {
   if (kind === "increment" && !Number.isFinite(value)) {
     throw invalid("patch", `${at}/value`, "a finite number", describe(value));
   }
-  return { op: kind, path: tokens, value: (copyIn({ value }, at, copy) as { value: unknown }).value };
+  const own = isScalar(value) ? value : (copyIn({ value }, at, copy) as { value: unknown }).value;
+  return { op: kind, path: tokens, value: own };
 }
 
 function copyIn(data: object, at: string, copy: Copy): object {

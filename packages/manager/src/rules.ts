@@ -19,6 +19,7 @@ import {
   PENDING,
   type Time,
 } from "./entry.ts";
+import { finish } from "./data.ts";
 import { explain } from "./fault.ts";
 import { isEqual } from "./equal.ts";
 import type { PathConflict } from "./errors.ts";
@@ -69,8 +70,8 @@ export function create(
   return {
     contextId: command.contextId,
     version: "1",
-    data,
-    exposed: false,
+    data: finish(data),
+    exposed: true,
     lock: null,
     createdAtMs: time.wallMs,
     updatedAtMs: time.wallMs,
@@ -126,10 +127,10 @@ export function edit(
     expose(found);
     return conflict(found, base, edited.overlaps, versionsFrom(base, kept, found));
   }
-  if (isEqual(edited.data, found.data)) return found;
+  if (edited.differs !== true && isEqual(edited.data, found.data)) return found;
   const data = admission.admit(command.contextId, "data", edited.data, found.data);
   if (data instanceof Rejection) return data;
-  if (isEqual(data, found.data)) return found; // a schema may have put back what was taken away
+  if (admission.alters && isEqual(data, found.data)) return found; // it may have put back what was taken away
   return written(found, data, false, chainsOn(data, edited.chains), command, time);
 }
 

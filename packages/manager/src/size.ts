@@ -1,11 +1,14 @@
 /** How large data is: the bytes of its JSON in UTF-8, as `JSON.stringify` without spaces would write it. */
 
-import { isOwned } from "./data.ts";
-
-/** What is nested never changes once the store owns it, so it is counted once: a version costs what is new in it. */
+/** What is nested in data of the store never changes, so it is counted once: a version costs what is new in it. */
 const counted = new WeakMap<object, number>();
 
-export function byteSize(value: unknown): number {
+/** @param data - as the store has copied it. */
+export function byteSize(data: object): number {
+  return byteSizeOfObject(data as Record<string, unknown>);
+}
+
+function byteSizeOfValue(value: unknown): number {
   switch (typeof value) {
     case "string":
       return byteSizeOfString(value);
@@ -21,20 +24,20 @@ function byteSizeOfContainer(value: object): number {
   const known = counted.get(value);
   if (known !== undefined) return known;
   const size = Array.isArray(value) ? byteSizeOfArray(value) : byteSizeOfObject(value as Record<string, unknown>);
-  if (isOwned(value)) counted.set(value, size);
+  counted.set(value, size);
   return size;
 }
 
 function byteSizeOfArray(elements: readonly unknown[]): number {
   let size = 1 + Math.max(elements.length, 1); // brackets and commas
-  for (const element of elements) size += byteSize(element);
+  for (const element of elements) size += byteSizeOfValue(element);
   return size;
 }
 
 function byteSizeOfObject(fields: Readonly<Record<string, unknown>>): number {
   const keys = Object.keys(fields);
   let size = 1 + Math.max(keys.length, 1);
-  for (const key of keys) size += byteSizeOfString(key) + 1 + byteSize(fields[key]);
+  for (const key of keys) size += byteSizeOfString(key) + 1 + byteSizeOfValue(fields[key]);
   return size;
 }
 

@@ -6,7 +6,7 @@ import { Draft } from "./draft.ts";
 import { type Edited, merged, type Misfit, sorted, type Version } from "./edited.ts";
 import { areNamed, idOf, placeOfId, placesById } from "./elements.ts";
 import { isEqual } from "./equal.ts";
-import { chainHolds, extendChains } from "./increments.ts";
+import { chainHolds, type Chains, extendChains } from "./increments.ts";
 import type { Overlap } from "./merge.ts";
 import type { Step } from "./patch.ts";
 import { formatPath, locate, type Place } from "./pointer.ts";
@@ -18,9 +18,14 @@ interface Placed {
   readonly place: Place;
 }
 
-/** What the steps of one patch change, and which of them may be done last, on whatever others have made of it. */
+/**
+ * What the steps of one patch change, and which of them may be done last, on whatever others have made of it. Most
+ * patches never ask: what is touched is put together only for those that do.
+ */
 class Placement {
   readonly placed: Placed[] = [];
+  /** How many of them are among what is touched. */
+  #counted = 0;
   /** Whatever is changed. */
   readonly #changed = new Touched();
   /** What is said to be so, whatever it has been: nothing commutes with that. */
@@ -29,17 +34,12 @@ class Placement {
   readonly #pinned = new Touched();
 
   add(step: Step, place: Place): void {
-    const { tokens, byIndex } = place;
-    if (!isAdding(step) || this.#fixed.isNear(tokens)) this.#fixed.add(tokens);
-    else if (byIndex) this.#pinned.add(tokens);
-    const renamed = renamedArray(step, place);
-    if (renamed !== undefined) this.#fixed.add(renamed);
-    this.#changed.add(tokens);
     this.placed.push({ step, place });
   }
 
   /** Whether a test looks at what the patch itself has changed before. */
   sees({ tokens }: Place): boolean {
+    this.#count();
     if (!this.#changed.isNear(tokens)) return false;
     this.#pinned.add(tokens);
     return true;
@@ -47,11 +47,27 @@ class Placement {
 
   /** Those that add to a number or an array that no other step says what it is. */
   get adding(): Placed[] {
-    return this.placed.filter(({ step, place }) => isAdding(step) && !this.#fixed.isNear(place.tokens));
+    const adding = this.placed.filter(({ step }) => isAdding(step));
+    if (adding.length === 0) return adding;
+    this.#count();
+    return adding.filter(({ place }) => !this.#fixed.isNear(place.tokens));
   }
 
   isPinned({ place }: Placed): boolean {
+    this.#count();
     return this.#pinned.isNear(place.tokens);
+  }
+
+  #count(): void {
+    for (; this.#counted < this.placed.length; this.#counted++) {
+      const { step, place } = this.placed[this.#counted] as Placed;
+      const { tokens, byIndex } = place;
+      if (!isAdding(step) || this.#fixed.isNear(tokens)) this.#fixed.add(tokens);
+      else if (byIndex) this.#pinned.add(tokens);
+      const renamed = renamedArray(step, place);
+      if (renamed !== undefined) this.#fixed.add(renamed);
+      this.#changed.add(tokens);
+    }
   }
 }
 
@@ -87,7 +103,8 @@ export function applySteps(steps: readonly Step[], base: Version, present: Versi
   const { adding } = placement;
   const commuting = adding.filter((one) => !placement.isPinned(one));
   if (base.data === present.data) {
-    return failed.length > 0 ? { overlaps: sorted(failed) } : withChains(draft.finished(), commuting, present);
+    if (failed.length > 0) return { overlaps: sorted(failed) };
+    return { ...withChains(draft.root, commuting, present), differs: draft.differs };
   }
   for (const one of adding) {
     const stranger = strangerTo(one, placement.isPinned(one), base, present, draft.root);
@@ -97,7 +114,7 @@ export function applySteps(steps: readonly Step[], base: Version, present: Versi
   if (fixed !== draft) {
     for (const one of placement.placed) if (!commuting.includes(one)) fixed.apply(one.step, one.place);
   }
-  const result = merged(fixed.finished(), base, present, failed);
+  const result = merged(fixed.root, base, present, failed);
   return commuting.length === 0 || !("data" in result) ? result : addedTo(result.data, commuting, present);
 }
 
@@ -112,10 +129,14 @@ function addedTo(data: object, commuting: readonly Placed[], present: Version): 
     if (misfit !== undefined) return { misfit };
     last.apply(step, inPresent);
   }
-  return withChains(last.finished(), commuting, present);
+  return withChains(last.root, commuting, present);
 }
 
-function withChains(data: object, commuting: readonly Placed[], present: Version): Edited {
+function withChains(
+  data: object,
+  commuting: readonly Placed[],
+  present: Version,
+): { readonly data: object; readonly chains: Chains | undefined } {
   const increments = commuting.filter(({ step }) => step.op === "increment").map(({ place }) => place.tokens);
   return { data, chains: extendChains(present, increments, data) };
 }

@@ -217,12 +217,15 @@ export class Store implements Room, World {
 
   /** Commits what one rule leaves of one context, unless that is a refusal or what was there: a plan of one step. */
   commit<Next extends Outcome>(contextId: string, found: Entry | undefined, next: Next, act?: Act): Next {
-    if (next instanceof Rejection) this.counters.refuse(next.code);
-    if (next instanceof Rejection || next === found) return next;
+    if (next instanceof Rejection) {
+      this.counters.refuse(next.code);
+      return next;
+    }
+    if (next === found) return next;
     if (this.#open !== undefined) this.checkAlone();
     this.#put(contextId, found, next, ++this.feed.head, act);
     if (this.handovers.isBusy) this.#handOver(() => this.handovers.moved(found, next, act?.reason));
-    else if (this.feed.hasNews) this.feed.tell();
+    else if (this.feed.isWanted && this.feed.hasNews) this.feed.tell();
     return next;
   }
 

@@ -50,6 +50,11 @@ export class Committer {
     });
   }
 
+  /** What was there when this process last saw it. */
+  seen(contextId: string): Entry | undefined {
+    return this.#known.seen(contextId);
+  }
+
   async #drain(): Promise<void> {
     await Promise.resolve(); // those who call in the same turn come along
     while (this.#queue.length > 0) {

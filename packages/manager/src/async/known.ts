@@ -30,6 +30,11 @@ export class Known {
     return { wallMs: this.#clock.wallMs() + this.#aheadMs, leaseMs: -Infinity };
   }
 
+  /** What was there when it was last seen. */
+  seen(id: string): Entry | undefined {
+    return this.#sightings.get(id)?.entry;
+  }
+
   /** An entry worth planning on: where others write too, it would be wrong as often as right. */
   calm(id: string): Entry | undefined {
     const sighting = this.#sightings.get(id);

@@ -90,14 +90,14 @@ export class AsyncStore implements SharedStore {
   }
 
   create(command: rules.CreateCommand): Promise<Entry> {
-    const taken = { ...command, data: this.#take(command.data) };
+    const taken = { ...command, data: this.#take(command.contextId, command.data) };
     const plan: Job<Entry>["plan"] = (to, view) => staging.create(to, this.world(view), taken);
     const { contextId, operationId } = command;
     return this.run({ contextIds: [contextId], operationId, counts: this.#maxContexts !== Infinity, plan });
   }
 
   update(command: rules.UpdateCommand): Promise<Entry> {
-    const taken = { ...command, data: this.#take(command.data) };
+    const taken = { ...command, data: this.#take(command.contextId, command.data) };
     return this.run({
       contextIds: [command.contextId],
       operationId: command.operationId,
@@ -107,7 +107,8 @@ export class AsyncStore implements SharedStore {
 
   async edit(command: rules.EditCommand): Promise<Entry> {
     const { contextId, edit, expected, operationId } = command;
-    const taken = edit.kind === "data" ? { ...command, edit: { ...edit, data: this.#take(edit.data) } } : command;
+    const taken =
+      edit.kind === "data" ? { ...command, edit: { ...edit, data: this.#take(contextId, edit.data) } } : command;
     try {
       return await this.run({
         contextIds: [contextId],
@@ -292,7 +293,7 @@ export class AsyncStore implements SharedStore {
   }
 
   /** What the caller does with its data from now on is no matter. What is wrong with it, the rules say in their turn. */
-  #take(data: object): object {
-    return this.admission.copy(data) ?? data;
+  #take(contextId: string, data: object): object {
+    return this.admission.take(data, this.#committer.seen(contextId)?.data);
   }
 }

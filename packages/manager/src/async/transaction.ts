@@ -177,7 +177,7 @@ export class AsyncTransaction<Data extends object = JsonObject> {
     options?: WriteOptions,
   ): Promise<SharedContext<Data>> {
     const given = createCommand(this.#authorOf(contextId), contextId, initialData, options);
-    const command = { ...given, data: this.#take(given.data) };
+    const command = { ...given, data: this.#take(contextId, given.data) };
     await this.#load(contextId);
     return this.#accept("create", command, staging.create(this.#plan, this.#world, command));
   }
@@ -199,7 +199,7 @@ export class AsyncTransaction<Data extends object = JsonObject> {
     options?: WriteOptions,
   ): Promise<SharedContext<Data>> {
     const given = updateCommand(this.#authorOf(contextId), contextId, data, expected ?? "", options);
-    const taken = this.#take(given.data);
+    const taken = this.#take(contextId, given.data);
     await this.#load(contextId);
     const command = { ...given, data: taken, expected: expected === undefined ? undefined : given.expected };
     return this.#accept("update", command, staging.update(this.#plan, this.#world, command));
@@ -271,8 +271,8 @@ export class AsyncTransaction<Data extends object = JsonObject> {
   }
 
   /** What the caller does with its data while this waits is no matter. */
-  #take(data: object): object {
-    return this.#store.admission.copy(data) ?? data;
+  #take(contextId: string, data: object): object {
+    return this.#store.admission.take(data, this.#loaded.get(contextId)?.data);
   }
 
   /** What it has read once, it goes on with. */
