@@ -52,10 +52,10 @@ export interface Act {
   readonly reason?: string;
 }
 
-/** A change as it is handed out. */
+/** A change for one reader: what it does to the object is seen by nobody else. Whoever hands it to several, freezes it. */
 export function changeOf<Data extends object>(record: ChangeRecord): Change<Data> {
   const { revision, kind, contextId, agentId, note, before, after } = record;
-  return Object.freeze({
+  return {
     revision,
     kind,
     contextId,
@@ -63,7 +63,7 @@ export function changeOf<Data extends object>(record: ChangeRecord): Change<Data
     note,
     context: after && wrap<Data>(after),
     previous: before && wrap<Data>(before),
-  });
+  };
 }
 
 /** What a context is when watching begins. */

@@ -13,6 +13,7 @@ import {
   writeBetween,
 } from "./changes.ts";
 import type { Gap, Log, Reader, Records } from "./cursor.ts";
+import type { JsonObject } from "./data.ts";
 import type { Entry } from "./entry.ts";
 import { report } from "./report.ts";
 
@@ -308,7 +309,7 @@ export class Feed implements Log {
     let change: Change | undefined;
     for (const subscriber of this.#subscribers.of(record.contextId)) {
       if (!subscriber.active || record.revision <= subscriber.since) continue;
-      change ??= changeOf(record);
+      change ??= Object.freeze(changeOf<JsonObject>(record));
       try {
         subscriber.listener(change);
       } catch (error) {

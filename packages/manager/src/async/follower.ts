@@ -4,6 +4,7 @@ import { Audience, passes } from "../audience.ts";
 import { type Change, type ChangeRecord, changeOf, type ContextFilter, currentOf } from "../changes.ts";
 import type { Gap, Log, Reader, Records } from "../cursor.ts";
 import type { Engine, EngineChange } from "../engine.ts";
+import type { JsonObject } from "../data.ts";
 import type { Entry } from "../entry.ts";
 import { report } from "../report.ts";
 
@@ -245,7 +246,7 @@ export class Follower implements Log {
     let change: Change | undefined;
     for (const subscriber of this.#subscribers.of(record.contextId)) {
       if (!subscriber.active || record.revision <= subscriber.since) continue;
-      change ??= changeOf(record);
+      change ??= Object.freeze(changeOf<JsonObject>(record));
       try {
         subscriber.listener(change);
       } catch (error) {
