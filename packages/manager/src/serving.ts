@@ -21,6 +21,8 @@ import { locate } from "./pointer.ts";
 export type { Expected } from "./entry.ts";
 export { isEqual } from "./equal.ts";
 export { formatPath, parsePath } from "./pointer.ts";
+export { Recent } from "./recent.ts";
+export { byteSize } from "./size.ts";
 
 /** What a path leads to in data; `undefined` for nothing. A token `id=3` names the element of an array whose `id` is 3. */
 export function valueAt(data: unknown, path: readonly string[]): unknown {

@@ -7,8 +7,9 @@ import {
   type JsonObject,
   type SharedContext,
 } from "shared-context-manager";
+import { byteSize } from "shared-context-manager/serving";
 import { checkRight } from "../identity.ts";
-import { bytesOf, contextFields, summaryFields } from "../bodies.ts";
+import { contextFields, summaryFields } from "../bodies.ts";
 import { etagOf, isAt, readMatch, requireMatch } from "../etags.ts";
 import type { Reply } from "../exchange.ts";
 import { invalid, mediaTypeOf, noteOf, queryFlag, queryNumber, readFields, readObject, readString } from "../input.ts";
@@ -192,7 +193,7 @@ async function list({ manager, url, services }: Call): Promise<Reply> {
 const UNCOUNTED = { contexts: undefined, revision: undefined };
 
 function summaryWithSize(context: SharedContext): object {
-  return { ...summaryFields(context), bytes: bytesOf(context.data) };
+  return { ...summaryFields(context), bytes: byteSize(context.data) };
 }
 
 export function created(context: SharedContext): Reply {
