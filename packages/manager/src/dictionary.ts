@@ -218,7 +218,7 @@ function isVersion(value: unknown): value is string {
 
 /** `+00:00` and not `Z`: Python reads it with `datetime.fromisoformat`, which knows no `Z` before 3.11. */
 function formatTime(ms: number): string {
-  return new Date(ms).toISOString().replace("Z", "+00:00");
+  return `${new Date(ms).toISOString().slice(0, -1)}+00:00`;
 }
 
 const TIME = /^(\d{4}-\d\d)-(\d\d)T(\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)?$/;

@@ -33,7 +33,10 @@ export async function readJson(
   { body }: Route,
   maxBodyBytes: number,
 ): Promise<JsonValue | undefined> {
-  const text = await readText(request, maxBodyBytes);
+  if (Number(request.headers.get("content-length") ?? 0) > maxBodyBytes) throw tooLarge(maxBodyBytes);
+  const chunks: Uint8Array[] = [];
+  await request.read(upTo(maxBodyBytes, chunks));
+  const text = textOf(chunks);
   if (text === "" && body?.optional === true) return undefined;
   const types = Object.keys(body?.content ?? {});
   const type = mediaTypeOf(request);
@@ -52,28 +55,31 @@ export async function readJson(
   }
 }
 
-async function readText(request: ApiRequest, maxBodyBytes: number): Promise<string> {
-  if (Number(request.headers.get("content-length") ?? 0) > maxBodyBytes) throw tooLarge(maxBodyBytes);
-  const chunks: Uint8Array[] = [];
+/** Puts chunks there as long as they are not too many. */
+function upTo(maxBodyBytes: number, chunks: Uint8Array[]): (chunk: Uint8Array) => void {
   let bytes = 0;
-  await request.read((chunk) => {
+  return (chunk) => {
     bytes += chunk.byteLength;
     if (bytes > maxBodyBytes) throw tooLarge(maxBodyBytes);
     chunks.push(chunk);
-  });
-  try {
-    return UTF8.decode(joined(chunks, bytes));
-  } catch {
-    throw invalid("body", "", "UTF-8", `${bytes} bytes that are not`);
-  }
+  };
 }
 
 const UTF8 = new TextDecoder("utf-8", { fatal: true });
 
-function joined(chunks: readonly Uint8Array[], bytes: number): Uint8Array {
+function textOf(chunks: readonly Uint8Array[]): string {
+  const whole = joined(chunks);
+  try {
+    return UTF8.decode(whole);
+  } catch {
+    throw invalid("body", "", "UTF-8", `${whole.byteLength} bytes that are not`);
+  }
+}
+
+function joined(chunks: readonly Uint8Array[]): Uint8Array {
   const [first] = chunks;
   if (first !== undefined && chunks.length === 1) return first;
-  const whole = new Uint8Array(bytes);
+  const whole = new Uint8Array(chunks.reduce((bytes, { byteLength }) => bytes + byteLength, 0));
   let at = 0;
   for (const chunk of chunks) {
     whole.set(chunk, at);

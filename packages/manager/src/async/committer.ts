@@ -7,6 +7,7 @@
  * by what is only believed, or would do nothing, is planned again on what has been loaded.
  */
 
+import { checkStorable } from "../arguments.ts";
 import type { Clock } from "../clock.ts";
 import type { Counters } from "../counters.ts";
 import type { CommitOutcome, Engine, Transaction } from "../engine.ts";
@@ -44,6 +45,7 @@ export class Committer {
   /** @returns what the job's plan came to, once it is committed; rejects with its refusal. */
   run<Result>(job: Job<Result>): Promise<Result> {
     return new Promise((resolve, reject) => {
+      for (const contextId of job.contextIds) checkStorable(contextId);
       const opId = job.operationId ?? `${this.#name}-${++this.#operations}`;
       this.#queue.push({ job, opId, resolve: resolve as (result: unknown) => void, reject, attempts: 0 });
       this.#running ??= this.#drain();
@@ -156,7 +158,7 @@ export class Committer {
     }
     if (own === undefined) return false;
     // A refusal that builds on what did not happen is none. What has been committed has happened, and so has its basis.
-    if (index === undefined && [...basis].some((other) => typeof revisions[other] !== "number")) return false;
+    if (index === undefined && basis.some((other) => typeof revisions[other] !== "number")) return false;
     if (failed) {
       queued.reject(outcome);
     } else if (isRejection(outcome)) {

@@ -49,7 +49,7 @@ export interface Planned {
   /** Its place among the transactions; `undefined` when it writes nothing. */
   readonly index: number | undefined;
   /** The transactions of the same round that it has seen the results of. */
-  readonly basis: ReadonlySet<number>;
+  readonly basis: readonly number[];
 }
 
 /** What a round begins with. */
@@ -94,7 +94,7 @@ export class Round {
     const index = this.#found.contexts === 0 ? undefined : 0;
     if (index !== undefined) this.transactions.push(clearingTransaction(queued.opId));
     const writes = index === undefined ? 0 : 1;
-    return { queued, outcome: undefined, failed: false, writes, merges: 0, index, basis: new Set() };
+    return { queued, outcome: undefined, failed: false, writes, merges: 0, index, basis: [] };
   }
 
   #plan(queued: Queued): Planned {
@@ -110,7 +110,7 @@ export class Round {
       failed = true;
     }
     const { steps } = plan;
-    const basis = new Set(steps.flatMap(({ contextId }) => this.#author.get(contextId) ?? []));
+    const basis = this.#author.size === 0 ? [] : steps.flatMap(({ contextId }) => this.#author.get(contextId) ?? []);
     const writes = failed || outcome instanceof Rejection ? [] : steps.filter(({ found, next }) => next !== found);
     if (writes.length === 0) return { queued, outcome, failed, writes: 0, merges: 0, index: undefined, basis };
     const index = this.transactions.length;

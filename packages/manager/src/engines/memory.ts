@@ -123,8 +123,10 @@ export class MemoryEngine implements Engine {
 
   #keep(id: string, entry: Entry): void {
     const { historyLimit } = this.#options;
-    const kept = [...(this.#history.get(id) ?? []), entry];
-    if (historyLimit > 0) this.#history.set(id, kept.slice(-historyLimit));
+    if (historyLimit === 0) return;
+    const kept = this.#history.get(id);
+    if (kept === undefined) this.#history.set(id, [entry]);
+    else if (kept.push(entry) > historyLimit) kept.shift();
   }
 
   #trim(): void {
