@@ -62,24 +62,9 @@ export function contextText(context: SharedContext): string {
   return text;
 }
 
-interface Told {
-  readonly contextId: string | null;
-  readonly revision: number;
-  readonly kind: string;
-  readonly text: string;
-}
-
-/** The latest change that has left these data, as text: all who watch are told the same, and some later than others. */
-const told = new Recent<Told, object>(8 * 2 ** 20);
-
 export function changeText({ context, revision, kind, contextId, agentId, note }: Change): string {
-  const known = context && told.get(context.data);
-  const isSame = known?.revision === revision && known.kind === kind && known.contextId === contextId;
-  if (known !== undefined && isSame) return known.text;
   const head = JSON.stringify({ revision, kind, context_id: contextId, agent_id: agentId, note });
-  const text = `${head.slice(0, -1)},"context":${context === undefined ? "null" : contextText(context)}}`;
-  if (context !== undefined) told.set(context.data, { contextId, revision, kind, text }, text.length);
-  return text;
+  return `${head.slice(0, -1)},"context":${context === undefined ? "null" : contextText(context)}}`;
 }
 
 export function blameFields(line: BlameLine): Record<string, unknown> {

@@ -10,7 +10,7 @@ import {
   isContextError,
 } from "shared-context-manager";
 import { howThingsAre } from "shared-context-manager/serving";
-import { changeText } from "./bodies.ts";
+import { changeEvent, event } from "./events.ts";
 import type { Flow, Write } from "./exchange.ts";
 import { invalid } from "./input.ts";
 import { problemOf } from "./problems.ts";
@@ -73,7 +73,7 @@ export class ChangeStream implements Flow {
         count = change.revision === last ? count + 1 : 1;
         last = change.revision;
         if (told !== undefined && last === revision && count <= told) continue;
-        const full = this.#put(event(undefined, `${last}.${count}`, changeText(change)));
+        const full = this.#put(changeEvent(change, count));
         if (full !== undefined) await full;
       }
     } catch (error) {
@@ -98,7 +98,7 @@ export class ChangeStream implements Flow {
 
   async #tellPresent(): Promise<Place> {
     const { changes, revision } = await howThingsAre(this.#manager, this.#options.filter);
-    for (const change of changes) await this.#put(event(undefined, undefined, changeText(change)));
+    for (const change of changes) await this.#put(changeEvent(change, undefined));
     await this.#put(event("ready", String(revision), JSON.stringify({ revision })));
     return { revision, told: undefined };
   }
@@ -119,10 +119,4 @@ export class ChangeStream implements Flow {
     this.#isFull = true;
     return room.then(() => void (this.#isFull = false));
   }
-}
-
-function event(name: string | undefined, id: string | undefined, data: string): string {
-  const head = `${name === undefined ? "" : `event: ${name}\n`}${id === undefined ? "" : `id: ${id}\n`}`;
-  // JSON has no line breaks, so that one line of data is enough.
-  return `${head}data: ${data}\n\n`;
 }

@@ -31,8 +31,12 @@ function send({ status, headers, body }: Reply, outgoing: ServerResponse, writeT
   }
   const bytes = Buffer.byteLength(body);
   headers["content-length"] = String(bytes);
-  // ASCII is the same in Latin-1, which is copied and not converted.
-  outgoing.writeHead(status, headers).end(body, bytes === body.length ? "latin1" : "utf8");
+  outgoing.writeHead(status, headers).end(body, encodingOf(body, bytes));
+}
+
+/** ASCII is the same in Latin-1, which is copied and not converted. */
+function encodingOf(text: string | Uint8Array, bytes = Buffer.byteLength(text)): "latin1" | "utf8" {
+  return bytes === text.length ? "latin1" : "utf8";
 }
 
 function answerTo(core: Core, incoming: IncomingMessage, outgoing: ServerResponse): Promise<Reply> {
@@ -135,7 +139,7 @@ function pour(flow: Flow, outgoing: ServerResponse, writeTimeoutMs: number): voi
   outgoing.on("close", () => flow.stop());
   if (outgoing.destroyed) flow.stop();
   const write: Write = (chunk) =>
-    outgoing.write(chunk) || outgoing.destroyed ? undefined : drained(outgoing, writeTimeoutMs);
+    outgoing.write(chunk, encodingOf(chunk)) || outgoing.destroyed ? undefined : drained(outgoing, writeTimeoutMs);
   flow.pour(write).then(
     () => outgoing.end(),
     () => outgoing.destroy(),
