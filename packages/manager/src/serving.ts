@@ -65,7 +65,7 @@ export class RemoteAgent {
     options?: WriteOptions,
   ): Promise<SharedContext> {
     const command = updateCommand(this.#author, contextId, data, "", options);
-    return wrap(await this.#store.update(this.#named({ ...command, expected })));
+    return wrap(await this.#store.update({ ...command, expected, operationId: this.#operationId }));
   }
 
   async patch(

@@ -89,6 +89,7 @@ function readId(segment: string, { search, searchParams }: Target): string {
     throw invalid("contextId", "", "an id in the path, percent-encoded, or in ?context_id=", "nothing");
   }
   if (inQuery !== null) throw invalid("query", "/context_id", "an id in the path or in the query, not both", inQuery);
+  if (!segment.includes("%")) return segment;
   try {
     return decodeURIComponent(segment);
   } catch {

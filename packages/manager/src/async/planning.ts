@@ -82,10 +82,14 @@ export class Round {
         return; // alone in its round: what comes after it finds nothing
       }
       // What this round replaces is in no history yet: whoever asks for it, and all behind, come in the next.
-      if (job.contextIds.some((id) => this.#author.has(id) && job.wantsHistory?.(found.present.get(id)) === true))
-        return;
+      if (this.transactions.length > 0 && job.wantsHistory !== undefined && this.#wantsReplaced(job)) return;
       this.planned.push(this.#plan(queued));
     }
+  }
+
+  #wantsReplaced(job: Job<unknown>): boolean {
+    const { present } = this.#found;
+    return job.contextIds.some((id) => this.#author.has(id) && job.wantsHistory?.(present.get(id)) === true);
   }
 
   /** Nothing is cleared where there is nothing. */
@@ -121,7 +125,8 @@ export class Round {
       present.set(contextId, next);
       this.#author.set(contextId, index);
     }
-    const changing = writes.filter(({ found, next }) => changesData(found, next)).length;
+    let changing = 0;
+    for (const { found, next } of writes) if (changesData(found, next)) changing += 1;
     return { queued, outcome, failed, writes: changing, merges: plan.merges, index, basis };
   }
 
