@@ -138,8 +138,12 @@ function signalFor(outgoing: ServerResponse): AbortSignal {
 function pour(flow: Flow, outgoing: ServerResponse, writeTimeoutMs: number): void {
   outgoing.on("close", () => flow.stop());
   if (outgoing.destroyed) flow.stop();
-  const write: Write = (chunk) =>
-    outgoing.write(chunk, encodingOf(chunk)) || outgoing.destroyed ? undefined : drained(outgoing, writeTimeoutMs);
+  const write: Write = (chunk) => {
+    outgoing.cork();
+    const hasRoom = outgoing.write(chunk, encodingOf(chunk));
+    outgoing.uncork();
+    return hasRoom || outgoing.destroyed ? undefined : drained(outgoing, writeTimeoutMs);
+  };
   flow.pour(write).then(
     () => outgoing.end(),
     () => outgoing.destroy(),

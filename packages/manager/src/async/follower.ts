@@ -234,7 +234,7 @@ export class Follower implements Log {
     if (page.oldest > told + 1) this.#wakeAll();
     const through = page.changes.at(-1)?.revision ?? page.head;
     const records = page.changes.map(recordOf);
-    this.#latest = { after: Math.max(told, page.oldest - 1), through, head: page.head, records };
+    this.#latest = { after: Math.max(told, page.oldest - 1), through, records, hasMore: through < page.head };
     for (const record of records) this.#tell(record);
     this.#told = through;
     this.#head = Math.max(this.#head, through);
