@@ -6,16 +6,27 @@ import { systemClock } from "../src/clock.ts";
 import type { Engine } from "../src/engine.ts";
 import { MemoryEngine } from "../src/engines/memory.ts";
 import { type AsyncAgent, type AsyncSharedContextManager, managerOver } from "../src/index.ts";
+import { refusalOf } from "./support.ts";
 
+let engine: MemoryEngine;
+/** What the reads of the log wait for. */
+let gate: Promise<unknown>;
 let reads: number;
 let manager: AsyncSharedContextManager;
 let ann: AsyncAgent;
 
 beforeEach(async () => {
-  const engine = new MemoryEngine(systemClock, { historyLimit: 0, changeLogLimit: 1_000 });
+  engine = new MemoryEngine(systemClock, { historyLimit: 0, changeLogLimit: 300 });
+  gate = Promise.resolve();
   const counted = new Proxy(engine, {
     get(target, name: keyof Engine) {
-      if (name === "changes") reads += 1;
+      if (name === "changes") {
+        return async (options: Parameters<Engine["changes"]>[0]) => {
+          reads += 1;
+          await gate;
+          return target.changes(options);
+        };
+      }
       const member = target[name];
       return typeof member === "function" ? member.bind(target) : member;
     },
@@ -67,6 +78,23 @@ describe("watchers who wait for the same change", () => {
       ]);
     }
     expect(reads).toBeLessThan(5);
+  });
+
+  it("are told COMPACTED where the log has gone on without their change, whatever was read last", async () => {
+    const other = (await managerOver(engine)).agent("other");
+    const [watcher] = (await waiting(1, "a")) as [Watcher];
+    const coming = watcher.next();
+    await new Promise(setImmediate);
+    await other.patch("b", { step: 1 }); // read for all, and not for this one
+    await new Promise(setImmediate);
+    let open = (): void => undefined;
+    gate = new Promise<void>((resolve) => {
+      open = resolve;
+    });
+    await other.patch("a", { step: 1 });
+    for (let step = 2; step < 700; step++) await other.patch("b", { step });
+    open();
+    expect((await refusalOf("COMPACTED", coming)).details.after).toBe(3);
   });
 
   it("miss nothing where some of them are slow", async () => {

@@ -207,6 +207,7 @@ export class Follower implements Log {
     if (this.size > 0) return;
     this.#stop?.();
     this.#stop = undefined;
+    this.#latest = undefined;
   }
 
   #pull(): void {
@@ -231,10 +232,11 @@ export class Follower implements Log {
   async #pullOnce(): Promise<void> {
     const told = this.#told ?? (await this.#beginning());
     const page = await this.#engine.changes({ after: told, limit: CHANGES_AT_ONCE });
-    if (page.oldest > told + 1) this.#wakeAll();
     const through = page.changes.at(-1)?.revision ?? page.head;
     const records = page.changes.map(recordOf);
+    // Before anybody is woken: whoever reads what was told before takes it for all there is, and would miss a gap after it.
     this.#latest = { after: Math.max(told, page.oldest - 1), through, records, hasMore: through < page.head };
+    if (page.oldest > told + 1) this.#wakeAll();
     for (const record of records) this.#tell(record);
     this.#told = through;
     this.#head = Math.max(this.#head, through);
