@@ -1,6 +1,7 @@
 /** @import { Row, Verdict } from "../types.d.ts" */
 
 import { BASE } from "./rows.mjs";
+import { markdown, plain, tally } from "./table.mjs";
 
 const head = ["operation", "contexts", "order", "contestant", "median", `to ${BASE}`, "target", "to peers"];
 
@@ -40,35 +41,17 @@ function duration(nanoseconds) {
   return `${(nanoseconds / 1_000).toFixed(nanoseconds < 100_000 ? 2 : 0)} µs`;
 }
 
-/**
- * For a terminal.
- *
- * @param {readonly Row[]} rows
- */
+/** @param {readonly Row[]} rows */
 export function plainTable(rows) {
-  const lines = [head, ...cellsOf(rows)];
-  const widths = head.map((_, column) => Math.max(...lines.map((cells) => cells[column]?.length ?? 0)));
-  return lines
-    .map((cells, line) => {
-      const padded = cells.map((cell, column) => {
-        const width = widths[column] ?? 0;
-        return RIGHT.has(column) ? cell.padStart(width) : cell.padEnd(width);
-      });
-      return (line > 1 && cells[0] !== "" ? "\n" : "") + padded.join("  ").trimEnd();
-    })
-    .join("\n");
+  return plain({ head, rows: cellsOf(rows), right: RIGHT });
 }
 
 /** @param {readonly Row[]} rows */
 export function markdownTable(rows) {
-  const rule = head.map((_, column) => (RIGHT.has(column) ? "--:" : ":--"));
-  const line = (/** @type {readonly string[]} */ cells) => `| ${cells.join(" | ")} |`;
-  return [line(head), line(rule), ...cellsOf(rows).map(line)].join("\n");
+  return markdown({ head, rows: cellsOf(rows), right: RIGHT });
 }
 
 /** @param {readonly Row[]} rows */
 export function summary(rows) {
-  const verdicts = rows.flatMap((row) => row.verdicts);
-  const missed = verdicts.filter(({ met }) => !met).length;
-  return `${verdicts.length - missed} of ${verdicts.length} targets met, ${missed} missed.`;
+  return tally(rows.flatMap(({ verdicts }) => verdicts));
 }

@@ -1,14 +1,16 @@
 /** The server beside bare `node:http` at the same work. `../README.md` says how it measures. */
 
-/** @import { Effort, Measured, Running, Target, Work } from "./types.d.ts" */
+/** @import { Effort, Measured, Running, ServerRow, Work } from "./types.d.ts" */
 
 import { fork } from "node:child_process";
 import { once } from "node:events";
+import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { median } from "../harness/median.mjs";
+import { surroundings } from "../harness/surroundings.mjs";
 import { get, hasWrk, put } from "./load.mjs";
 import { CONNECTIONS } from "./payload.mjs";
+import { markdownTable, plainTable, rowsOf, summary } from "./table.mjs";
 import { gathered, watch } from "./watching.mjs";
 
 const { values } = parseArgs({
@@ -16,9 +18,12 @@ const { values } = parseArgs({
     quick: { type: "boolean", default: false },
     only: { type: "string" },
     soak: { type: "string" },
+    write: { type: "boolean", default: false },
     assert: { type: "boolean", default: false },
   },
 });
+/** The rest is about the peers of the other benchmark. */
+const MACHINE_LINES = 3;
 /** @type {Effort} */
 const effort = values.quick
   ? { rounds: 5, roundMs: 1_000, watchers: 1_000 }
@@ -71,7 +76,7 @@ async function started(name) {
 }
 
 /** A server of its own for each round. @param {Work} work @param {string} name @returns {Promise<Measured>} */
-async function round(work, name) {
+async function roundOf(work, name) {
   const server = await started(name);
   try {
     // To compile what is hot: on contexts that the counted part does not write.
@@ -108,30 +113,42 @@ async function soak(minutes) {
   await server.stop();
 }
 
-/** @param {Target} target @param {readonly Measured[]} bare @param {readonly Measured[]} ours */
-function told({ measure, unit, least, most }, bare, ours) {
-  const [theirs, own] = [bare, ours].map((rounds) => median(rounds.map((one) => one[measure] ?? NaN)));
-  const ratio = (own ?? NaN) / (theirs ?? NaN);
-  const isMet = ratio >= (least ?? -Infinity) && ratio <= (most ?? Infinity);
-  if (!isMet && values.assert) process.exitCode = 1;
-  const target = least === undefined ? `at most ${most}` : `at least ${least}`;
-  const numbers = [theirs, own].map((number) => Math.round((number ?? NaN) * 10) / 10);
-  console.log(
-    `  ${numbers[1]} to ${numbers[0]} ${unit}: ${ratio.toFixed(2)} x, target ${target}${isMet ? "" : " MISSED"}`,
-  );
-}
-
-console.log(`Node ${process.versions.node}, load by ${hasWrk ? "wrk" : "a generator on Node: install wrk for better"}`);
-for (const work of works) {
-  if (values.only !== undefined && !values.only.split(",").includes(work.kind)) continue;
+const load = `load by ${hasWrk ? "wrk" : "a generator on Node: install wrk for better"}`;
+const wanted = works.filter(({ kind }) => values.only === undefined || values.only.split(",").includes(kind));
+if (wanted.length === 0 && values.soak === undefined) throw new Error(`--only ${values.only}: there is no such work`);
+/** @type {ServerRow[]} */
+const rows = [];
+for (const [index, work] of wanted.entries()) {
+  console.error(`${index + 1}/${wanted.length} ${work.title}, ${load}`);
   /** @type {Record<string, Measured[]>} */
   const rounds = { bare: [], ours: [] };
-  for (let index = 0; index < effort.rounds; index++) {
-    for (const name of index % 2 === 0 ? CONTESTANTS : CONTESTANTS.toReversed()) {
-      rounds[name]?.push(await round(work, name));
+  for (let round = 0; round < effort.rounds; round++) {
+    for (const name of round % 2 === 0 ? CONTESTANTS : CONTESTANTS.toReversed()) {
+      rounds[name]?.push(await roundOf(work, name));
     }
   }
-  console.log(work.title);
-  for (const target of work.targets) told(target, rounds["bare"] ?? [], rounds["ours"] ?? []);
+  rows.push(...rowsOf(work, rounds["bare"] ?? [], rounds["ours"] ?? []));
 }
+if (rows.length > 0) console.log(`${plainTable(rows)}\n\n${summary(rows)}`);
+if (values.write) {
+  writeFileSync(new URL("../RESULTS-SERVER.md", import.meta.url), results());
+  console.error("written to bench/RESULTS-SERVER.md");
+}
+if (values.assert && rows.some(({ met }) => !met)) process.exitCode = 1;
 if (values.soak !== undefined) await soak(Number(values.soak));
+
+function results() {
+  return [
+    "# Results of the benchmark of the server",
+    "",
+    "Written by `npm run bench:server -- --write`. Medians of rounds; `README.md` says how they were measured.",
+    "",
+    ...surroundings().slice(0, MACHINE_LINES),
+    `- ${CONNECTIONS} connections, ${load}`,
+    "",
+    summary(rows),
+    "",
+    markdownTable(rows),
+    "",
+  ].join("\n");
+}

@@ -27,6 +27,17 @@ export interface Target {
   readonly most?: number;
 }
 
+/** A target with what was measured. */
+export interface ServerRow {
+  readonly work: Work;
+  readonly target: Target;
+  /** Medians. */
+  readonly bare: number;
+  readonly ours: number;
+  readonly ratio: number;
+  readonly met: boolean;
+}
+
 /** A server in a process of its own. */
 export interface Running {
   readonly port: number;

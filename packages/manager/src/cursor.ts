@@ -105,8 +105,13 @@ export class Cursor<Data extends object> implements Reader, AsyncIterableIterato
     return this;
   }
 
+  /** Whether the next change is at hand: then nobody has to wait for it. */
+  get hasNext(): boolean {
+    return this.#next < this.#records.length;
+  }
+
   next(): Promise<IteratorResult<Change<Data>, undefined>> {
-    if (this.#requests.first === undefined && this.#next < this.#records.length) return Promise.resolve(this.#take());
+    if (this.#requests.first === undefined && this.hasNext) return Promise.resolve(this.#take());
     const coming = new Promise(this.#enqueue);
     if (this.#hasNews) this.#serve();
     return coming;
@@ -138,7 +143,7 @@ export class Cursor<Data extends object> implements Reader, AsyncIterableIterato
     while (this.#requests.first !== undefined) {
       if (this.#isOver)
         this.#dismiss(); // also while a read is under way: nobody waits for a storage that hangs
-      else if (this.#next < this.#records.length) this.#requests.shift()?.resolve(this.#take());
+      else if (this.hasNext) this.#requests.shift()?.resolve(this.#take());
       else if (this.#hasNews && !this.#reading) this.#read();
       else return;
     }

@@ -15,7 +15,10 @@ export interface Step {
  */
 export class Plan {
   readonly #load: (contextId: string) => Entry | undefined;
-  readonly #steps = new Map<string, Step>();
+  /** In the order in which it came upon them. */
+  readonly steps: Step[] = [];
+  /** Where the step of a context is, for plans of many: for a few, a map costs more than to look at each. */
+  #places: Map<string, number> | undefined;
   /** How many contexts more there will be. */
   growth = 0;
   /** How many of its writes were put together with what others had changed. */
@@ -23,11 +26,6 @@ export class Plan {
 
   constructor(load: (contextId: string) => Entry | undefined) {
     this.#load = load;
-  }
-
-  /** In the order in which it came upon them. */
-  get steps(): Step[] {
-    return [...this.#steps.values()];
   }
 
   /** The contexts that it deletes, also where it creates them again. */
@@ -40,18 +38,33 @@ export class Plan {
 
   /** A context as this plan leaves it so far. */
   read(contextId: string): Entry | undefined {
-    const step = this.#steps.get(contextId);
+    const step = this.steps[this.#placeOf(contextId)];
     if (step !== undefined) return step.next;
     const found = this.#load(contextId);
-    this.#steps.set(contextId, { contextId, found, next: found, act: undefined });
+    this.#places?.set(contextId, this.steps.length);
+    this.steps.push({ contextId, found, next: found, act: undefined });
     return found;
   }
 
   write(contextId: string, next: Entry | undefined, act?: Act): void {
     const before = this.read(contextId);
-    const step = this.#steps.get(contextId);
+    const place = this.#placeOf(contextId);
+    const { found, act: earlier } = this.steps[place] as Step;
     this.growth += Number(next !== undefined) - Number(before !== undefined);
     // What was said about a deletion stays when the context is created again.
-    this.#steps.set(contextId, { contextId, found: step?.found, next, act: act ?? step?.act });
+    this.steps[place] = { contextId, found, next, act: act ?? earlier };
+  }
+
+  /** -1 for none. */
+  #placeOf(contextId: string): number {
+    if (this.#places === undefined) {
+      for (let place = 0; place < this.steps.length; place++)
+        if (this.steps[place]?.contextId === contextId) return place;
+      if (this.steps.length < FEW) return -1;
+      this.#places = new Map(this.steps.map((step, place) => [step.contextId, place]));
+    }
+    return this.#places.get(contextId) ?? -1;
   }
 }
+
+const FEW = 8;

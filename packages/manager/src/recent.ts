@@ -5,10 +5,10 @@
  * nothing is moved when it is read and nothing is removed one by one, and what was put in stays for at least half of the
  * bytes put in after it.
  */
-export class Recent<Value extends object> {
+export class Recent<Value extends object, Key = string> {
   readonly #maxBytes: number;
-  #young = new Map<string, Value>();
-  #old = new Map<string, Value>();
+  #young = new Map<Key, Value>();
+  #old = new Map<Key, Value>();
   /** Put into the young generation; what another value has replaced there counts too. */
   #bytes = 0;
 
@@ -17,12 +17,12 @@ export class Recent<Value extends object> {
     this.#maxBytes = maxBytes;
   }
 
-  get(key: string): Value | undefined {
+  get(key: Key): Value | undefined {
     return this.#young.get(key) ?? this.#old.get(key);
   }
 
   /** @param bytes - about how large the value is. */
-  set(key: string, value: Value, bytes: number): void {
+  set(key: Key, value: Value, bytes: number): void {
     this.#bytes += bytes + OVERHEAD_BYTES;
     if (this.#bytes > this.#maxBytes / 2) {
       this.#old = this.#young;

@@ -12,6 +12,7 @@ import { type AsyncTransaction, transact } from "./async/transaction.ts";
 import { type Change, changeOf, type ContextFilter } from "./changes.ts";
 import { createCommand, patchCommand, removeCommand, restoreCommand, updateCommand } from "./commands.ts";
 import { type SharedContext, wrap } from "./context.ts";
+import { Cursor } from "./cursor.ts";
 import type { JsonObject } from "./data.ts";
 import type { Author, Entry, Expected } from "./entry.ts";
 import { ContextError, invalid } from "./errors.ts";
@@ -21,6 +22,8 @@ import { locate } from "./pointer.ts";
 export type { Expected } from "./entry.ts";
 export { isEqual } from "./equal.ts";
 export { formatPath, parsePath } from "./pointer.ts";
+export { Recent } from "./recent.ts";
+export { byteSize } from "./size.ts";
 
 /** What a path leads to in data; `undefined` for nothing. A token `id=3` names the element of an array whose `id` is 3. */
 export function valueAt(data: unknown, path: readonly string[]): unknown {
@@ -63,7 +66,7 @@ export class RemoteAgent {
     options?: WriteOptions,
   ): Promise<SharedContext> {
     const command = updateCommand(this.#author, contextId, data, "", options);
-    return wrap(await this.#store.update(this.#named({ ...command, expected })));
+    return wrap(await this.#store.update({ ...command, expected, operationId: this.#operationId }));
   }
 
   async patch(
@@ -185,6 +188,23 @@ export async function howThingsAre(
   store.checkOpen();
   const { records, through } = await store.follower.present(filter);
   return { changes: records.map((record) => changeOf<JsonObject>(record)), revision: through };
+}
+
+/** A watcher that knows whether it has to wait for the next change. */
+export interface Watching extends AsyncIterableIterator<Change, undefined> {
+  readonly hasNext: boolean;
+}
+
+/** What happens after a revision; `coalesce` as in `watch`. */
+export function changesAfter(
+  manager: AsyncSharedContextManager,
+  filter: ContextFilter | undefined,
+  after: number,
+  coalesce: boolean,
+): Watching {
+  const store = storeOf(manager);
+  store.checkOpen();
+  return new Cursor<JsonObject>(store.follower, { filter, after, coalesce, signal: undefined });
 }
 
 /** A change, and the operation that it belongs to. */

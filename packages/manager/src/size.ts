@@ -41,6 +41,26 @@ function byteSizeOfObject(fields: Readonly<Record<string, unknown>>): number {
   return size;
 }
 
+/** About the same, for what is bounded by its size: a text counts by its length. */
+export function roughSize(value: unknown): number {
+  if (typeof value === "string") return value.length + 2;
+  if (typeof value !== "object" || value === null) return 5;
+  return roughly.get(value) ?? roughSizeOfContainer(value);
+}
+
+/** Of what is large: to remember the size of what is small costs more than to count it again. */
+const roughly = new WeakMap<object, number>();
+const LARGE = 1_000;
+
+function roughSizeOfContainer(value: object): number {
+  let size = 2;
+  if (Array.isArray(value)) for (const element of value as unknown[]) size += roughSize(element) + 1;
+  else
+    for (const key of Object.keys(value)) size += key.length + 4 + roughSize((value as Record<string, unknown>)[key]);
+  if (size > LARGE && isOwned(value)) roughly.set(value, size);
+  return size;
+}
+
 /** `JSON.stringify` escapes quotes, backslashes, control characters and lone surrogates. */
 function byteSizeOfString(text: string): number {
   let size = text.length + 2;

@@ -22,6 +22,18 @@ describe("SharedContext.toDict and fromDict", () => {
     expect(JSON.stringify(context)).toBe(JSON.stringify(context.toDict()));
   });
 
+  it("write every time that a Date can hold as it does", () => {
+    const atOnce = fc.array(fc.date({ noInvalidDate: true }), { minLength: 1, maxLength: 5 });
+    fc.assert(
+      fc.property(atOnce, (dates) => {
+        for (const date of dates) {
+          const own = new SharedContextManager({ clock: { ...clock, wallMs: () => date.getTime() } });
+          expect(own.create("a", {}).toDict().created_at).toBe(date.toISOString().replace("Z", "+00:00"));
+        }
+      }),
+    );
+  });
+
   it("come back to the same dictionary, whatever the data", () => {
     fc.assert(
       fc.property(fc.string(), fc.dictionary(fc.string(), fc.jsonValue()), (id, data) => {

@@ -1,6 +1,7 @@
 /** What the API shows of contexts and changes. */
 
 import type { BlameLine, Change, ContextDict, SharedContext } from "shared-context-manager";
+import { Recent } from "shared-context-manager/serving";
 
 /** A context as the API shows it: the dictionary of section 6.20, and what a writer needs. */
 export interface ContextBody extends ContextDict {
@@ -12,27 +13,19 @@ export interface ContextBody extends ContextDict {
   locked_at?: string;
 }
 
-/** Snapshots of one version share their data: it is written as JSON once. */
-const texts = new WeakMap<object, string>();
-
-function textOf(data: object): string {
-  let text = texts.get(data);
-  if (text === undefined) {
-    text = JSON.stringify(data);
-    texts.set(data, text);
-  }
-  return text;
-}
-
 export function contextFields(context: SharedContext): ContextBody {
   return { ...summaryFields(context), data: context.data };
 }
 
-/** All but the data. */
+/** All but the data. Field by field: a rest and a spread of the dictionary take several times as long. */
 export function summaryFields(context: SharedContext): Omit<ContextBody, "data"> {
-  const { data: _, ...rest } = context.toDict();
+  const { context_id, version, locked_by, created_at, updated_at, updated_by, lock_expires_at } = context.toDict();
   const { incarnation = 0, revision = 0, note, lock } = context;
-  const fields: Omit<ContextBody, "data"> = { ...rest, incarnation, revision };
+  const fields = { context_id, version, locked_by, created_at, updated_at } as Omit<ContextBody, "data">;
+  if (updated_by !== undefined) fields.updated_by = updated_by;
+  if (lock_expires_at !== undefined) fields.lock_expires_at = lock_expires_at;
+  fields.incarnation = incarnation;
+  fields.revision = revision;
   if (note !== null) fields.note = note;
   if (lock !== undefined) {
     fields.lock_token = lock.token;
@@ -41,43 +34,40 @@ export function summaryFields(context: SharedContext): Omit<ContextBody, "data">
   return fields;
 }
 
+/** The latest text of a context. */
 interface Written {
-  readonly contextId: string;
+  readonly data: object;
+  readonly dataText: string;
   readonly revision: number | undefined;
   readonly text: string;
 }
 
-/** The latest text of a snapshot with these data: many read and watch one revision. */
-const written = new WeakMap<object, Written>();
+/**
+ * Many read and watch one revision. By ids, and not by the data in a weak map: those live as long as the change log, and to
+ * the garbage collector so many weak keys were a tenth of a write.
+ */
+const written = new Recent<Written>(16 * 2 ** 20);
 
 /** `JSON.stringify(contextFields(context))`, faster. */
 export function contextText(context: SharedContext): string {
   const { contextId, revision, data } = context;
-  const known = written.get(data);
-  if (known !== undefined && known.revision === revision && known.contextId === contextId) return known.text;
-  const text = `${JSON.stringify(summaryFields(context)).slice(0, -1)},"data":${textOf(data)}}`;
-  if (revision !== undefined) written.set(data, { contextId, revision, text });
+  const known = written.get(contextId);
+  // By the data, since another manager may have a context with this id too.
+  const isOfData = known?.data === data;
+  if (isOfData && known.revision === revision && revision !== undefined) return known.text;
+  // A lock leaves the data as they are.
+  const dataText = isOfData ? known.dataText : JSON.stringify(data);
+  const text = `${JSON.stringify(summaryFields(context)).slice(0, -1)},"data":${dataText}}`;
+  written.set(contextId, { data, dataText, revision, text }, text.length);
   return text;
 }
 
-/** The latest change that has left these data, as text: all who watch are told the same. */
-const told = new WeakMap<object, Written & { readonly kind: string }>();
-
 export function changeText({ context, revision, kind, contextId, agentId, note }: Change): string {
-  const known = context && told.get(context.data);
-  const isSame = known?.revision === revision && known.kind === kind && known.contextId === contextId;
-  if (known !== undefined && isSame) return known.text;
   const head = JSON.stringify({ revision, kind, context_id: contextId, agent_id: agentId, note });
-  const text = `${head.slice(0, -1)},"context":${context === undefined ? "null" : contextText(context)}}`;
-  if (context !== undefined) told.set(context.data, { contextId: context.contextId, revision, kind, text });
-  return text;
+  return `${head.slice(0, -1)},"context":${context === undefined ? "null" : contextText(context)}}`;
 }
 
 export function blameFields(line: BlameLine): Record<string, unknown> {
   const { path, version, agentId, note, writtenAt, orEarlier } = line;
   return { path, version, agent_id: agentId, note, written_at: writtenAt.toISOString(), or_earlier: orEarlier };
-}
-
-export function bytesOf(data: object): number {
-  return new TextEncoder().encode(textOf(data)).length;
 }

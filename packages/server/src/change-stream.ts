@@ -3,17 +3,15 @@
  * changes of revision r have: so a connection may be cut inside a transaction and the next one goes on there.
  */
 
-import {
-  type AsyncSharedContextManager,
-  type Change,
-  type ContextFilter,
-  isContextError,
-} from "shared-context-manager";
-import { howThingsAre } from "shared-context-manager/serving";
-import { changeText } from "./bodies.ts";
+import { type AsyncSharedContextManager, type ContextFilter, isContextError } from "shared-context-manager";
+import { changesAfter, howThingsAre, type Watching } from "shared-context-manager/serving";
+import { changeEvent, event } from "./events.ts";
 import type { Flow, Write } from "./exchange.ts";
 import { invalid } from "./input.ts";
 import { problemOf } from "./problems.ts";
+
+/** So many characters are worth a write of their own. */
+const ENOUGH = 64 * 1024;
 
 /** A place in the change log. */
 export interface Place {
@@ -48,9 +46,10 @@ export class ChangeStream implements Flow {
   readonly #manager: AsyncSharedContextManager;
   readonly #options: StreamOptions;
   readonly #onEnd: (stream: ChangeStream) => void;
-  #changes: AsyncIterableIterator<Change, undefined> | undefined;
+  #changes: Watching | undefined;
   #write: Write | undefined;
-  #wroteMs = 0;
+  /** How many beats ago it has said something. */
+  #silence = 0;
   #isFull = false;
   #isOver = false;
 
@@ -68,12 +67,18 @@ export class ChangeStream implements Flow {
       const { revision, told } = this.#options.place ?? (await this.#tellPresent());
       let last = revision;
       let count = 0;
+      let text = "";
+      const changes = this.#changesAfter(told === undefined ? revision : Math.max(0, revision - 1));
       // The loop is here, and not in a function of its own: who waits in it keeps the memory of one, and there are many.
-      for await (const change of this.#changesAfter(told === undefined ? revision : Math.max(0, revision - 1))) {
+      for await (const change of changes) {
         count = change.revision === last ? count + 1 : 1;
         last = change.revision;
-        if (told !== undefined && last === revision && count <= told) continue;
-        const full = this.#put(event(undefined, `${last}.${count}`, changeText(change)));
+        const isTold = told !== undefined && last === revision && count <= told;
+        if (!isTold) text += changeEvent(change, count);
+        // What is there already goes out in one write.
+        if (text === "" || (changes.hasNext && text.length < ENOUGH)) continue;
+        const full = this.#put(text);
+        text = "";
         if (full !== undefined) await full;
       }
     } catch (error) {
@@ -92,20 +97,21 @@ export class ChangeStream implements Flow {
   }
 
   /** Says that it is there, if it has said nothing since: proxies close a quiet connection. */
-  beat(sinceMs: number): void {
-    if (this.#wroteMs <= sinceMs && !this.#isFull) void this.#put(": heartbeat\n\n");
+  beat(longestSilence: number): void {
+    this.#silence += 1;
+    if (this.#silence >= longestSilence && !this.#isFull) void this.#put(": heartbeat\n\n");
   }
 
   async #tellPresent(): Promise<Place> {
     const { changes, revision } = await howThingsAre(this.#manager, this.#options.filter);
-    for (const change of changes) await this.#put(event(undefined, undefined, changeText(change)));
+    for (const change of changes) await this.#put(changeEvent(change, undefined));
     await this.#put(event("ready", String(revision), JSON.stringify({ revision })));
     return { revision, told: undefined };
   }
 
-  #changesAfter(after: number): AsyncIterableIterator<Change, undefined> {
+  #changesAfter(after: number): Watching {
     const { filter, coalesce } = this.#options;
-    this.#changes = this.#manager.watch(filter, { after, coalesce });
+    this.#changes = changesAfter(this.#manager, filter, after, coalesce);
     if (this.#isOver) void this.#changes.return?.();
     return this.#changes;
   }
@@ -113,16 +119,10 @@ export class ChangeStream implements Flow {
   /** @returns what to wait for, where there is no room for more. */
   #put(text: string): Promise<void> | undefined {
     if (this.#isOver) return undefined;
-    this.#wroteMs = performance.now();
+    this.#silence = 0;
     const room = this.#write?.(text);
     if (room === undefined) return undefined;
     this.#isFull = true;
     return room.then(() => void (this.#isFull = false));
   }
-}
-
-function event(name: string | undefined, id: string | undefined, data: string): string {
-  const head = `${name === undefined ? "" : `event: ${name}\n`}${id === undefined ? "" : `id: ${id}\n`}`;
-  // JSON has no line breaks, so that one line of data is enough.
-  return `${head}data: ${data}\n\n`;
 }

@@ -5,23 +5,24 @@ import { isEqual, parsePath, valueAt } from "shared-context-manager/serving";
 import { isAt, readMatch } from "./etags.ts";
 import type { RequestHeaders } from "./exchange.ts";
 import { invalid, queryFlag } from "./input.ts";
+import type { Target } from "./target.ts";
 import { isFree } from "./waits.ts";
 
 /** All the conditions of the request at once; of none that the context is there. */
-export function conditionOf(url: URL, headers: RequestHeaders): Predicate<JsonObject> {
-  const conditions = [...dataConditions(url), ...changeConditions(url, headers)];
+export function conditionOf(target: Target, headers: RequestHeaders): Predicate<JsonObject> {
+  const conditions = [...dataConditions(target), ...changeConditions(target, headers)];
   return (context) => conditions.every((holds) => holds(context));
 }
 
-function* changeConditions(url: URL, headers: RequestHeaders): Generator<(context: SharedContext) => boolean> {
+function* changeConditions(target: Target, headers: RequestHeaders): Generator<(context: SharedContext) => boolean> {
   const seen = readMatch(headers, "if-none-match");
   if (seen !== undefined) yield (context) => seen !== "any" && !seen.some((tag) => isAt(context, tag));
-  if (queryFlag(url, "unlocked")) yield isFree;
+  if (queryFlag(target, "unlocked")) yield isFree;
 }
 
-function* dataConditions(url: URL): Generator<(context: SharedContext) => boolean> {
-  const path = url.searchParams.get("path");
-  const text = url.searchParams.get("equals");
+function* dataConditions(target: Target): Generator<(context: SharedContext) => boolean> {
+  const path = target.searchParams.get("path");
+  const text = target.searchParams.get("equals");
   if (path === null) {
     if (text !== null) throw invalid("query", "/path", "the path of the value that equals is compared with", undefined);
     return;

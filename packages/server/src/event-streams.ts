@@ -44,7 +44,6 @@ export class EventStreams {
   };
 
   #beat(): void {
-    const sinceMs = performance.now() - (this.#heartbeatMs * (PARTS - 1)) / PARTS;
-    for (const stream of this.#open) stream.beat(sinceMs);
+    for (const stream of this.#open) stream.beat(PARTS);
   }
 }

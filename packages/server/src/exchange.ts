@@ -3,6 +3,8 @@
  * `node-http.ts` of what Node has. A `Request` and a `Response` of their own would cost more than most answers do.
  */
 
+import type { Target } from "./target.ts";
+
 /** As much of `Headers` as is read here; names are in lower case. */
 export interface RequestHeaders {
   get(name: string): string | null;
@@ -10,7 +12,7 @@ export interface RequestHeaders {
 
 export interface ApiRequest {
   readonly method: string;
-  readonly url: URL;
+  readonly target: Target;
   readonly headers: RequestHeaders;
   /** Aborts when the caller goes before it has its answer. */
   readonly signal: AbortSignal;

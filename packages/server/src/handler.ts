@@ -25,6 +25,7 @@ import { allows, type Identity, type Right } from "./rights.ts";
 import type { Call } from "./route.ts";
 import { ROUTES } from "./routes.ts";
 import type { Services } from "./services.ts";
+import type { Target } from "./target.ts";
 import { Sessions } from "./sessions.ts";
 import type { Tokens } from "./tokens.ts";
 import { VERSION } from "./version.ts";
@@ -97,21 +98,21 @@ export function createCore(options: HandlerOptions): Core {
 
   async function answer(request: ApiRequest): Promise<Reply> {
     const startMs = performance.now();
-    const { method, url, headers } = request;
+    const { method, target, headers } = request;
     let operationId = "none";
     let cors: Record<string, string> = {};
     let reply: Reply;
     try {
-      cors = checkOrigin(url, headers, { hosts, origins });
-      const isMcp = url.pathname === MCP_PATH;
-      if (method === "OPTIONS") return preflight(isMcp ? MCP_METHODS : matcher.methodsOf(url), cors);
+      cors = checkOrigin(target, headers, { hosts, origins });
+      const isMcp = target.pathname === MCP_PATH;
+      if (method === "OPTIONS") return preflight(isMcp ? MCP_METHODS : matcher.methodsOf(target), cors);
       const page = inspector(request);
       if (page !== undefined) return page;
       if (isMcp) {
         operationId = "mcp";
         reply = await answerMcp(request);
       } else {
-        const matched = matcher.match(method, url);
+        const matched = matcher.match(method, target);
         ({ operationId } = matched.route);
         reply = await answerRoute(request, matched);
       }
@@ -129,23 +130,23 @@ export function createCore(options: HandlerOptions): Core {
     if (route.right !== null) closing.signal.throwIfAborted();
     const identity = identifyFor(route.right, request);
     const agentId = agentIdOf(request.headers, identity);
-    checkQuery(request.url, route);
+    checkQuery(request.target, route);
     const body = route.body && (await readJson(request, route, limits.maxBodyBytes));
-    const parts = { manager, services, request, body, identity, agentId, contextId };
+    const call = new Received(manager, services, request, contextId, identity, agentId, body);
     services.sessions.enter(agentId);
     try {
       const key = isWrite(route) ? request.headers.get("idempotency-key") : null;
-      if (key === null) return await route.handle(new Received(parts, undefined));
+      if (key === null) return await route.handle(call);
       return await idempotency.once({
         who: identity.name,
         key,
-        request: identifying(parts),
+        request: identifying(call),
         isGuarded: isGuarded(request),
-        run: async (operationId) => route.handle(new Received(parts, operationId)),
-        replay: (changes) => replayed(route, new Received(parts, undefined), changes),
+        run: async (operationId) => route.handle(call.named(operationId)),
+        replay: (changes) => replayed(route, call, changes),
       });
     } catch (error) {
-      void noteConflict(parts, error);
+      void noteConflict(call, error);
       throw error;
     } finally {
       services.sessions.leave(agentId);
@@ -183,29 +184,40 @@ export function createCore(options: HandlerOptions): Core {
   };
 }
 
-/** What a call is made of. */
-type Parts = Omit<Call, "agent" | "operationId" | "signal" | "url">;
-
 /** A getter in an object literal would be a shape of its own for each request, which costs as much as all the rest. */
 class Received implements Call {
   readonly manager: Call["manager"];
   readonly services: Services;
   readonly request: ApiRequest;
-  readonly body: Call["body"];
+  readonly contextId: string;
   readonly identity: Identity;
   readonly agentId: string | null;
-  readonly contextId: string;
+  readonly body: Call["body"];
   readonly operationId: string | undefined;
 
-  constructor(parts: Parts, operationId: string | undefined) {
-    this.manager = parts.manager;
-    this.services = parts.services;
-    this.request = parts.request;
-    this.body = parts.body;
-    this.identity = parts.identity;
-    this.agentId = parts.agentId;
-    this.contextId = parts.contextId;
+  constructor(
+    manager: Call["manager"],
+    services: Services,
+    request: ApiRequest,
+    contextId: string,
+    identity: Identity,
+    agentId: string | null,
+    body: Call["body"],
+    operationId?: string,
+  ) {
+    this.manager = manager;
+    this.services = services;
+    this.request = request;
+    this.contextId = contextId;
+    this.identity = identity;
+    this.agentId = agentId;
+    this.body = body;
     this.operationId = operationId;
+  }
+
+  named(operationId: string): Received {
+    const { manager, services, request, contextId, identity, agentId, body } = this;
+    return new Received(manager, services, request, contextId, identity, agentId, body, operationId);
   }
 
   agent(token?: number): RemoteAgent {
@@ -213,8 +225,8 @@ class Received implements Call {
     return new RemoteAgent(this.manager, { agentId, token, operationId });
   }
 
-  get url(): URL {
-    return this.request.url;
+  get target(): Target {
+    return this.request.target;
   }
 
   /** Made only by those who wait: most do not. */
@@ -224,14 +236,14 @@ class Received implements Call {
 }
 
 /** What two requests have in common that are the same one. */
-function identifying({ request, agentId, body }: Parts): unknown[] {
-  const { method, url, headers } = request;
+function identifying({ request, agentId, body }: Call): unknown[] {
+  const { method, target, headers } = request;
   const conditions = ["if-match", "if-none-match", "lock-token"].map((name) => headers.get(name));
-  return [method, url.pathname, url.search, mediaTypeOf(request), agentId, conditions, body ?? null];
+  return [method, target.pathname, target.search, mediaTypeOf(request), agentId, conditions, body ?? null];
 }
 
 /** Nobody's answer waits for it. */
-async function noteConflict({ manager, services, agentId, request, body }: Parts, error: unknown): Promise<void> {
+async function noteConflict({ manager, services, agentId, request, body }: Call, error: unknown): Promise<void> {
   if (!isContextError(error, "CONFLICT")) return;
   const replaces = request.method === "PUT" && services.conflicts.maySearch(performance.now());
   const base = replaces ? await baseOf(manager, error).catch(() => undefined) : undefined;

@@ -4,6 +4,7 @@ import { ContextError, type JsonValue } from "shared-context-manager";
 import type { ApiRequest, RequestHeaders } from "./exchange.ts";
 import { HttpError } from "./problems.ts";
 import type { Route } from "./route.ts";
+import type { Target } from "./target.ts";
 
 /** A value that came as JSON. */
 export type Fields = Readonly<Record<string, JsonValue | undefined>>;
@@ -32,7 +33,10 @@ export async function readJson(
   { body }: Route,
   maxBodyBytes: number,
 ): Promise<JsonValue | undefined> {
-  const text = await readText(request, maxBodyBytes);
+  if (Number(request.headers.get("content-length") ?? 0) > maxBodyBytes) throw tooLarge(maxBodyBytes);
+  const chunks: Uint8Array[] = [];
+  await request.read(upTo(maxBodyBytes, chunks));
+  const text = textOf(chunks);
   if (text === "" && body?.optional === true) return undefined;
   const types = Object.keys(body?.content ?? {});
   const type = mediaTypeOf(request);
@@ -51,28 +55,31 @@ export async function readJson(
   }
 }
 
-async function readText(request: ApiRequest, maxBodyBytes: number): Promise<string> {
-  if (Number(request.headers.get("content-length") ?? 0) > maxBodyBytes) throw tooLarge(maxBodyBytes);
-  const chunks: Uint8Array[] = [];
+/** Puts chunks there as long as they are not too many. */
+function upTo(maxBodyBytes: number, chunks: Uint8Array[]): (chunk: Uint8Array) => void {
   let bytes = 0;
-  await request.read((chunk) => {
+  return (chunk) => {
     bytes += chunk.byteLength;
     if (bytes > maxBodyBytes) throw tooLarge(maxBodyBytes);
     chunks.push(chunk);
-  });
-  try {
-    return UTF8.decode(joined(chunks, bytes));
-  } catch {
-    throw invalid("body", "", "UTF-8", `${bytes} bytes that are not`);
-  }
+  };
 }
 
 const UTF8 = new TextDecoder("utf-8", { fatal: true });
 
-function joined(chunks: readonly Uint8Array[], bytes: number): Uint8Array {
+function textOf(chunks: readonly Uint8Array[]): string {
+  const whole = joined(chunks);
+  try {
+    return UTF8.decode(whole);
+  } catch {
+    throw invalid("body", "", "UTF-8", `${whole.byteLength} bytes that are not`);
+  }
+}
+
+function joined(chunks: readonly Uint8Array[]): Uint8Array {
   const [first] = chunks;
   if (first !== undefined && chunks.length === 1) return first;
-  const whole = new Uint8Array(bytes);
+  const whole = new Uint8Array(chunks.reduce((bytes, { byteLength }) => bytes + byteLength, 0));
   let at = 0;
   for (const chunk of chunks) {
     whole.set(chunk, at);
@@ -136,12 +143,12 @@ export function readMs(fields: Fields, key: string, least: number, byDefault: nu
 const MOST_MS = 7 * 24 * 3600 * 1000;
 
 /** Refuses what the route does not know, so that a misspelt parameter is not passed over. */
-export function checkQuery(url: URL, route: Route): void {
-  if (url.search === "") return;
+export function checkQuery(target: Target, route: Route): void {
+  if (target.search === "") return;
   const known = (route.parameters ?? []).filter((parameter) => parameter.in === "query").map(({ name }) => name);
   if (route.path.includes("{id}")) known.push("context_id");
   const seen = new Set<string>();
-  for (const name of url.searchParams.keys()) {
+  for (const name of target.searchParams.keys()) {
     if (!known.includes(name)) {
       const expected = known.length === 0 ? "no parameters" : `one of ${known.join(", ")}`;
       throw invalid("query", `/${name}`, expected, name);
@@ -151,24 +158,24 @@ export function checkQuery(url: URL, route: Route): void {
   }
 }
 
-export function queryNumber(url: URL, name: string, least: number, most: number): number | undefined {
-  const text = url.searchParams.get(name);
+export function queryNumber(target: Target, name: string, least: number, most: number): number | undefined {
+  const text = target.searchParams.get(name);
   if (text === null) return undefined;
   const value = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
   if (value >= least && value <= most) return value;
   throw invalid("query", `/${name}`, `a whole number from ${least} to ${most}`, text);
 }
 
-export function queryFlag(url: URL, name: string): boolean {
-  const text = url.searchParams.get(name);
+export function queryFlag(target: Target, name: string): boolean {
+  const text = target.searchParams.get(name);
   if (text === null || text === "false") return false;
   if (text === "true" || text === "") return true;
   throw invalid("query", `/${name}`, "true or false", text);
 }
 
 /** What a write says about itself: `?note=`. */
-export function noteOf(url: URL): { note?: string } {
-  const note = url.searchParams.get("note");
+export function noteOf(target: Target): { note?: string } {
+  const note = target.searchParams.get("note");
   return note === null ? {} : { note };
 }
 

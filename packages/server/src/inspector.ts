@@ -47,7 +47,7 @@ const FOLDER = new URL(import.meta.url.endsWith(".ts") ? "../dist/inspector/" : 
 let files: ReadonlyMap<string, File> | undefined;
 
 /** Answers `/` and what the page loads; `undefined` for any other path, and for methods that are not for a page. */
-export function inspector({ method, url: { pathname }, headers: asked }: ApiRequest): Reply | undefined {
+export function inspector({ method, target: { pathname }, headers: asked }: ApiRequest): Reply | undefined {
   if (pathname !== "/" && !pathname.startsWith("/inspector/")) return undefined;
   if (method !== "GET" && method !== "HEAD") return undefined;
   files ??= readFiles();

@@ -3,6 +3,7 @@
 import { invalid } from "./input.ts";
 import { HttpError } from "./problems.ts";
 import type { Route } from "./route.ts";
+import type { Target } from "./target.ts";
 
 export interface Matched {
   readonly route: Route;
@@ -33,22 +34,22 @@ export class Matcher {
   }
 
   /** The methods that a path takes; none where there is nothing. */
-  methodsOf(url: URL): string[] {
-    const methods = [...(this.#find(url)?.routes.keys() ?? [])];
+  methodsOf(target: Target): string[] {
+    const methods = [...(this.#find(target)?.routes.keys() ?? [])];
     return methods.includes("GET") ? [...methods, "HEAD"] : methods;
   }
 
   /** @throws HttpError NO_ROUTE, METHOD_NOT_ALLOWED; ContextError INVALID for an id that is not percent-encoded. */
-  match(method: string, url: URL): Matched {
-    const found = this.#find(url);
+  match(method: string, target: Target): Matched {
+    const found = this.#find(target);
     if (found === undefined) {
       throw new HttpError("NO_ROUTE", "there is nothing at this path: see /openapi.json for what there is", {
-        path: url.pathname.slice(0, 200),
+        path: target.pathname.slice(0, 200),
       });
     }
     const route = found.routes.get(method === "HEAD" ? "GET" : method);
     if (route === undefined) {
-      const allowed = this.methodsOf(url).join(", ");
+      const allowed = this.methodsOf(target).join(", ");
       throw new HttpError(
         "METHOD_NOT_ALLOWED",
         `this path takes ${allowed}; received ${method.slice(0, 20)}`,
@@ -56,14 +57,14 @@ export class Matcher {
         { allow: allowed },
       );
     }
-    return { route, contextId: found.id === undefined ? "" : readId(found.id, url) };
+    return { route, contextId: found.id === undefined ? "" : readId(found.id, target) };
   }
 
   /** Where a path has an id, there is nothing else that it could have. */
-  #find({ pathname }: URL): { routes: Place["routes"]; id: string | undefined } | undefined {
+  #find({ segments }: Target): { routes: Place["routes"]; id: string | undefined } | undefined {
     let place = this.#root;
     let id: string | undefined;
-    for (const segment of pathname.split("/")) {
+    for (const segment of segments) {
       let next = place.places.get(segment);
       if (next === undefined) {
         next = place.places.get(ID);
@@ -81,13 +82,14 @@ function newPlace(): Place {
 }
 
 /** `.` and `..` do not survive in a URL, percent-encoded or not: an empty segment says that the id is in the query. */
-function readId(segment: string, url: URL): string {
-  const inQuery = url.search === "" ? null : url.searchParams.get("context_id");
+function readId(segment: string, { search, searchParams }: Target): string {
+  const inQuery = search === "" ? null : searchParams.get("context_id");
   if (segment === "") {
     if (inQuery !== null) return inQuery;
     throw invalid("contextId", "", "an id in the path, percent-encoded, or in ?context_id=", "nothing");
   }
   if (inQuery !== null) throw invalid("query", "/context_id", "an id in the path or in the query, not both", inQuery);
+  if (!segment.includes("%")) return segment;
   try {
     return decodeURIComponent(segment);
   } catch {

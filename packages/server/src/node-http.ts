@@ -7,6 +7,7 @@ import { type ApiRequest, type Flow, isFlow, type Reply, type RequestHeaders, ty
 import type { Core } from "./handler.ts";
 import { invalid } from "./input.ts";
 import { PROBLEM_TYPE, problemAnswer } from "./problems.ts";
+import { knownTarget, type Target } from "./target.ts";
 
 /** Answers one request. */
 export function respond(core: Core, incoming: IncomingMessage, outgoing: ServerResponse, writeTimeoutMs: number): void {
@@ -24,39 +25,31 @@ function send({ status, headers, body }: Reply, outgoing: ServerResponse, writeT
     pour(body, outgoing, writeTimeoutMs);
     return;
   }
-  if (body !== null) headers["content-length"] = String(Buffer.byteLength(body));
-  outgoing.writeHead(status, headers).end(body);
+  if (body === null) {
+    outgoing.writeHead(status, headers).end();
+    return;
+  }
+  const bytes = Buffer.byteLength(body);
+  headers["content-length"] = String(bytes);
+  outgoing.writeHead(status, headers).end(body, encodingOf(body, bytes));
+}
+
+/** ASCII is the same in Latin-1, which is copied and not converted. */
+function encodingOf(text: string | Uint8Array, bytes = Buffer.byteLength(text)): "latin1" | "utf8" {
+  return bytes === text.length ? "latin1" : "utf8";
 }
 
 function answerTo(core: Core, incoming: IncomingMessage, outgoing: ServerResponse): Promise<Reply> {
-  const { method = "", url: target = "", headers } = incoming;
-  const url = urlOf(headers.host ?? "", target);
-  if (url === null) {
+  const { method = "", url: path = "", headers } = incoming;
+  const known = knownTarget(headers.host ?? "", path);
+  if (known === null) {
     const expected = "a path that begins with / and a valid header Host";
-    return Promise.resolve(problemAnswer(invalid("request", "", expected, target)));
+    return Promise.resolve(problemAnswer(invalid("request", "", expected, path)));
   }
   if (method === "TRACE") {
     return Promise.resolve(problemAnswer(invalid("request", "", "a method of this API", method)));
   }
-  return core.answer(new NodeRequest(incoming, outgoing, url));
-}
-
-/** Clients ask for the same few URLs again and again, and to parse one costs as much as to find its context. */
-const urls = new Map<string, URL>();
-const MOST_URLS = 1_000;
-const LONGEST_URL = 500;
-
-/** `null` for what is none: a target such as `http://elsewhere/` or `*` is for proxies. */
-function urlOf(host: string, target: string): URL | null {
-  if (!target.startsWith("/") || /[/?#@\\]/.test(host)) return null;
-  const text = `http://${host}${target}`;
-  const known = urls.get(text);
-  if (known !== undefined) return known;
-  const url = URL.parse(text);
-  if (url === null || text.length > LONGEST_URL) return url;
-  if (urls.size >= MOST_URLS) urls.clear();
-  urls.set(text, url);
-  return url;
+  return core.answer(new NodeRequest(incoming, outgoing, known));
 }
 
 class NodeHeaders implements RequestHeaders {
@@ -74,15 +67,15 @@ class NodeHeaders implements RequestHeaders {
 
 class NodeRequest implements ApiRequest {
   readonly method: string;
-  readonly url: URL;
+  readonly target: Target;
   readonly headers: RequestHeaders;
   readonly #incoming: IncomingMessage;
   readonly #outgoing: ServerResponse;
   #signal: AbortSignal | undefined;
 
-  constructor(incoming: IncomingMessage, outgoing: ServerResponse, url: URL) {
+  constructor(incoming: IncomingMessage, outgoing: ServerResponse, target: Target) {
     this.method = incoming.method ?? "";
-    this.url = url;
+    this.target = target;
     this.headers = new NodeHeaders(incoming.headers);
     this.#incoming = incoming;
     this.#outgoing = outgoing;
@@ -115,7 +108,11 @@ class NodeRequest implements ApiRequest {
   }
 
   toRequest(): Request {
-    const { method, url, signal } = this;
+    const {
+      method,
+      signal,
+      target: { url },
+    } = this;
     const headers = new Headers();
     const { rawHeaders } = this.#incoming;
     for (let index = 0; index < rawHeaders.length; index += 2) {
@@ -141,8 +138,12 @@ function signalFor(outgoing: ServerResponse): AbortSignal {
 function pour(flow: Flow, outgoing: ServerResponse, writeTimeoutMs: number): void {
   outgoing.on("close", () => flow.stop());
   if (outgoing.destroyed) flow.stop();
-  const write: Write = (chunk) =>
-    outgoing.write(chunk) || outgoing.destroyed ? undefined : drained(outgoing, writeTimeoutMs);
+  const write: Write = (chunk) => {
+    outgoing.cork();
+    const hasRoom = outgoing.write(chunk, encodingOf(chunk));
+    outgoing.uncork();
+    return hasRoom || outgoing.destroyed ? undefined : drained(outgoing, writeTimeoutMs);
+  };
   flow.pour(write).then(
     () => outgoing.end(),
     () => outgoing.destroy(),

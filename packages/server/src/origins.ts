@@ -2,6 +2,7 @@
 
 import type { Reply, RequestHeaders } from "./exchange.ts";
 import { HttpError } from "./problems.ts";
+import type { Target } from "./target.ts";
 
 export const LOOPBACK: readonly string[] = ["localhost", "127.0.0.1", "[::1]"];
 
@@ -14,15 +15,15 @@ export interface OriginRules {
 
 /** @throws HttpError FORBIDDEN. @returns the headers that allow a named origin to read the answer. */
 export function checkOrigin(
-  url: URL,
+  { hostname, url }: Target,
   headers: RequestHeaders,
   { hosts, origins }: OriginRules,
 ): Record<string, string> {
-  if (!hosts.includes(url.hostname)) {
+  if (!hosts.includes(hostname)) {
     throw new HttpError(
       "FORBIDDEN",
-      `the header Host: expected one of ${hosts.join(", ")}; received ${url.hostname.slice(0, 100)}; name it with --allow-host`,
-      { host: url.hostname.slice(0, 100) },
+      `the header Host: expected one of ${hosts.join(", ")}; received ${hostname.slice(0, 100)}; name it with --allow-host`,
+      { host: hostname.slice(0, 100) },
     );
   }
   const origin = headers.get("origin");

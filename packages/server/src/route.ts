@@ -5,6 +5,7 @@ import type { RemoteAgent } from "shared-context-manager/serving";
 import type { ApiRequest, Reply } from "./exchange.ts";
 import type { Identity, Right } from "./rights.ts";
 import type { Services } from "./services.ts";
+import type { Target } from "./target.ts";
 
 export interface Parameter {
   readonly in: "query" | "header";
@@ -32,7 +33,7 @@ export interface Call {
   readonly manager: AsyncSharedContextManager;
   readonly services: Services;
   readonly request: ApiRequest;
-  readonly url: URL;
+  readonly target: Target;
   /** Aborts when the caller goes away or the server stops. */
   readonly signal: AbortSignal;
   /** The JSON in the body; `undefined` when there is none. */

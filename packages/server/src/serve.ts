@@ -45,6 +45,7 @@ export async function serve(options: ServeOptions): Promise<Server> {
     throw invalid("options", "/host", "127.0.0.1, or tokens: others can reach this address", host);
   }
   const core = createCore({ ...options, hosts: [...hostsFor(host), ...(options.hosts ?? [])] });
+  const silent = new Set<Socket>();
   const server = createServer(
     {
       maxHeaderSize: MAX_HEADER_BYTES,
@@ -53,16 +54,17 @@ export async function serve(options: ServeOptions): Promise<Server> {
       keepAliveTimeout: 10_000,
       connectionsCheckingInterval: Math.min(1_000, requestTimeoutMs),
     },
-    (incoming, outgoing) => respond(core, incoming, outgoing, writeTimeoutMs),
+    (incoming, outgoing) => {
+      silent.delete(incoming.socket);
+      respond(core, incoming, outgoing, writeTimeoutMs);
+    },
   );
   server.maxConnections = maxConnections;
   server.on("clientError", refuseMalformed);
-  const silent = new Set<Socket>();
   server.on("connection", (socket: Socket) => {
     silent.add(socket);
     socket.once("close", () => silent.delete(socket));
   });
-  server.on("request", ({ socket }) => silent.delete(socket));
   server.listen(port, host);
   await once(server, "listening");
   const bound = (server.address() as AddressInfo).port;

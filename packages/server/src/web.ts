@@ -1,12 +1,13 @@
 /** Web-standard requests and responses, as the handler takes them and as MCP does. */
 
 import { type ApiRequest, type Flow, isFlow, type Reply, type Write } from "./exchange.ts";
+import { targetOf } from "./target.ts";
 
 export function fromRequest(request: Request): ApiRequest {
   const { method, url, headers, signal, body } = request;
   return {
     method,
-    url: new URL(url),
+    target: targetOf(new URL(url)),
     headers,
     signal,
     async read(take) {

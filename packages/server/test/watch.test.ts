@@ -11,6 +11,8 @@ interface Stream {
   next(): Promise<Event | undefined>;
   take(count: number): Promise<Event[]>;
   readonly comments: string[];
+  /** How many pieces have come. */
+  reads(): number;
   stop(): Promise<void>;
 }
 
@@ -25,11 +27,13 @@ async function watch({ handler }: Api, query = "", sent: Sent = {}): Promise<Str
   const reader = (response.body ?? expect.fail("no body")).getReader();
   const comments: string[] = [];
   let text = "";
+  let reads = 0;
   const next = async (): Promise<Event | undefined> => {
     for (;;) {
       const end = text.indexOf("\n\n");
       if (end < 0) {
         const { done, value } = await reader.read();
+        reads += 1;
         if (done) return undefined;
         text += new TextDecoder().decode(value);
         continue;
@@ -43,6 +47,7 @@ async function watch({ handler }: Api, query = "", sent: Sent = {}): Promise<Str
   const stream: Stream = {
     next,
     comments,
+    reads: () => reads,
     take: async (count) => {
       const events: Event[] = [];
       while (events.length < count) events.push((await next()) ?? expect.fail("the stream has ended"));
@@ -140,6 +145,18 @@ describe("GET /v1/changes", () => {
     await stream.stop();
     await watch(api);
     expect((await api.send("GET", "/metrics")).body).toContain("shared_context_streams 1");
+  });
+
+  it("writes what is there already in one go", async () => {
+    await using api = await openApi();
+    let last = await api.manager.create("a", { n: 0 });
+    for (let n = 1; n <= 50; n++) last = await api.manager.update("a", { n }, last);
+    const stream = await watch(api, "?after=1");
+    const events = await stream.take(50);
+    expect(events.map(({ id, data }) => [id, data.context.data.n])).toEqual(
+      Array.from({ length: 50 }, (_, index) => [`${index + 2}.1`, index + 1]),
+    );
+    expect(stream.reads()).toBeLessThan(5);
   });
 
   it("ends when the handler closes", async () => {

@@ -7,6 +7,7 @@
  * by what is only believed, or would do nothing, is planned again on what has been loaded.
  */
 
+import { checkStorable } from "../arguments.ts";
 import type { Clock } from "../clock.ts";
 import type { Counters } from "../counters.ts";
 import type { CommitOutcome, Engine, Transaction } from "../engine.ts";
@@ -44,6 +45,7 @@ export class Committer {
   /** @returns what the job's plan came to, once it is committed; rejects with its refusal. */
   run<Result>(job: Job<Result>): Promise<Result> {
     return new Promise((resolve, reject) => {
+      for (const contextId of job.contextIds) checkStorable(contextId);
       const opId = job.operationId ?? `${this.#name}-${++this.#operations}`;
       this.#queue.push({ job, opId, resolve: resolve as (result: unknown) => void, reject, attempts: 0 });
       this.#running ??= this.#drain();
@@ -60,8 +62,9 @@ export class Committer {
     while (this.#queue.length > 0) {
       const batch = this.#queue.splice(0, MAX_JOBS_AT_ONCE);
       const again = await this.#round(batch);
+      if (again.length === 0) continue;
       this.#queue.unshift(...again);
-      await pauseFor(Math.max(0, ...again.map(({ attempts }) => attempts)));
+      await pauseFor(Math.max(...again.map(({ attempts }) => attempts)));
     }
     this.#running = undefined;
   }
@@ -97,15 +100,27 @@ export class Committer {
       return [];
     }
     const { planned, transactions } = round;
-    const revisions = await revisionsOf(this.#engine, outcomes, transactions, found.head);
+    const known = revisionsOf(this.#engine, outcomes, transactions, found.head);
+    const revisions = "then" in known ? await known : known;
     this.#learn(transactions, revisions);
-    const done = revisions.filter((revision) => typeof revision === "number");
-    if (done.length > 0) this.#follower.committed(Math.min(...done), Math.max(...done));
-    const again = planned
-      .filter((one) => (isBelieved && one.index === undefined) || !this.#isSettled(one, revisions))
-      .map(({ queued }) => queued);
+    this.#tell(revisions);
+    const again: Queued[] = [];
+    for (const one of planned) {
+      if ((isBelieved && one.index === undefined) || !this.#isSettled(one, revisions)) again.push(one.queued);
+    }
     if (isBelieved) for (const { job } of again) for (const id of job.contextIds) this.#known.doubt(id);
-    return [...again, ...batch.slice(planned.length)];
+    for (let index = planned.length; index < batch.length; index++) again.push(batch[index] as Queued);
+    return again;
+  }
+
+  #tell(revisions: readonly Revision[]): void {
+    let [first, last] = [Infinity, 0];
+    for (const revision of revisions) {
+      if (typeof revision !== "number") continue;
+      first = Math.min(first, revision);
+      last = Math.max(last, revision);
+    }
+    if (last > 0) this.#follower.committed(first, last);
   }
 
   /** What is known of all that a batch is about; `undefined` when it must be asked for. */
@@ -124,7 +139,8 @@ export class Committer {
   }
 
   #learn(transactions: readonly Transaction[], revisions: readonly Revision[]): void {
-    for (const [index, { writes, clears = false }] of transactions.entries()) {
+    for (let index = 0; index < transactions.length; index++) {
+      const { writes, clears = false } = transactions[index] as Transaction;
       const hasHappened = typeof revisions[index] === "number";
       if (clears) this.#known.clear();
       for (const { id, next } of writes) {
@@ -161,7 +177,7 @@ export class Committer {
     }
     if (own === undefined) return false;
     // A refusal that builds on what did not happen is none. What has been committed has happened, and so has its basis.
-    if (index === undefined && [...basis].some((other) => typeof revisions[other] !== "number")) return false;
+    if (index === undefined && basis.some((other) => typeof revisions[other] !== "number")) return false;
     if (failed) {
       queued.reject(outcome);
     } else if (isRejection(outcome)) {

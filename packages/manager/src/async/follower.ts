@@ -2,11 +2,12 @@
 
 import { Audience, passes } from "../audience.ts";
 import { type Change, type ChangeRecord, changeOf, type ContextFilter, currentOf } from "../changes.ts";
-import type { Gap, Log, Reader, Records } from "../cursor.ts";
+import type { Eventually, Gap, Log, Reader, Records } from "../cursor.ts";
 import type { Engine, EngineChange } from "../engine.ts";
 import type { JsonObject } from "../data.ts";
 import type { Entry } from "../entry.ts";
 import { report } from "../report.ts";
+import { readStretch, type Stretch } from "./stretch.ts";
 
 interface Place {
   readonly reader: Reader;
@@ -42,6 +43,8 @@ export class Follower implements Log {
   #head: number;
   /** All up to here has been told; `undefined` while that is being asked for. */
   #told: number | undefined;
+  /** What was told last, for all who read that now: a thousand watchers of one change ask the log once. */
+  #latest: Stretch | undefined;
   /** The first revision that this process has committed since it began to listen. */
   #firstOwn = Infinity;
   #stop: (() => void) | undefined;
@@ -148,8 +151,18 @@ export class Follower implements Log {
     return { records: known.map(currentOf), through: head, hasMore: true };
   }
 
-  async read(reader: Reader, limit: number): Promise<Records | Gap> {
+  read(reader: Reader, limit: number): Eventually<Records | Gap> {
     const place = this.#places.get(reader);
+    // Whether the place that a reader begins with is kept still, only the log itself says.
+    if (place === undefined || !place.hasRead) return this.#readLog(reader, place, limit);
+    const page = this.#latest && readStretch(this.#latest, reader, limit);
+    if (page === undefined) return this.#readLog(reader, place, limit);
+    place.hasNews = false;
+    place.isIdle = !page.hasMore;
+    return page;
+  }
+
+  async #readLog(reader: Reader, place: Place | undefined, limit: number): Promise<Records | Gap> {
     for (let { after } = reader; ;) {
       if (place !== undefined) place.hasNews = false;
       const page = await this.#engine.changes({ after, limit: Math.min(limit, CHANGES_AT_ONCE) });
@@ -180,6 +193,7 @@ export class Follower implements Log {
   #start(): void {
     if (this.#stop !== undefined) return;
     this.#told = undefined;
+    this.#latest = undefined;
     this.#firstOwn = Infinity;
     const stopWaking = this.#engine.onWake(() => this.#pull());
     const heartbeat = setInterval(() => this.#pull(), HEARTBEAT_MS);
@@ -194,6 +208,7 @@ export class Follower implements Log {
     if (this.size > 0) return;
     this.#stop?.();
     this.#stop = undefined;
+    this.#latest = undefined;
   }
 
   #pull(): void {
@@ -218,9 +233,12 @@ export class Follower implements Log {
   async #pullOnce(): Promise<void> {
     const told = this.#told ?? (await this.#beginning());
     const page = await this.#engine.changes({ after: told, limit: CHANGES_AT_ONCE });
-    if (page.oldest > told + 1) this.#wakeAll();
-    for (const change of page.changes) this.#tell(recordOf(change));
     const through = page.changes.at(-1)?.revision ?? page.head;
+    const records = page.changes.map(recordOf);
+    // Before anybody is woken: whoever reads what was told before takes it for all there is, and would miss a gap after it.
+    this.#latest = { after: Math.max(told, page.oldest - 1), through, records, hasMore: through < page.head };
+    if (page.oldest > told + 1) this.#wakeAll();
+    for (const record of records) this.#tell(record);
     this.#told = through;
     this.#head = Math.max(this.#head, through);
     if (through < page.head) this.#pullAgain = true;
@@ -240,6 +258,7 @@ export class Follower implements Log {
 
   #tell(record: ChangeRecord): void {
     for (const place of this.#readers.of(record.contextId)) {
+      if (place.reader.after >= record.revision) continue; // it was woken by one before it, and has read both
       if (place.isIdle) place.reader.after = Math.max(place.reader.after, record.revision - 1);
       this.#wake(place);
     }

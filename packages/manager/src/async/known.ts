@@ -4,7 +4,7 @@ import type { Clock } from "../clock.ts";
 import type { Loaded } from "../engine.ts";
 import type { Entry, Time } from "../entry.ts";
 import { Recent } from "../recent.ts";
-import { byteSize } from "../size.ts";
+import { roughSize } from "../size.ts";
 
 interface Sighting {
   readonly entry: Entry | undefined;
@@ -66,6 +66,6 @@ export class Known {
   }
 
   #remember(id: string, sighting: Sighting): void {
-    this.#sightings.set(id, sighting, sighting.entry === undefined ? 0 : byteSize(sighting.entry.data));
+    this.#sightings.set(id, sighting, sighting.entry === undefined ? 0 : roughSize(sighting.entry.data));
   }
 }

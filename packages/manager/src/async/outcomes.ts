@@ -1,5 +1,6 @@
 /** What became of transactions, also where the engine cannot say (law 6). */
 
+import type { Eventually } from "../cursor.ts";
 import { type CommitOutcome, type Engine, settle, type Transaction } from "../engine.ts";
 import { ContextError } from "../errors.ts";
 
@@ -9,14 +10,27 @@ export type Revision = number | undefined | ContextError;
 const CHANGES_AT_ONCE = 1_000;
 
 /** @param since - a revision before all of them. */
-export async function revisionsOf(
+export function revisionsOf(
+  engine: Engine,
+  outcomes: readonly CommitOutcome[],
+  transactions: readonly Transaction[],
+  since: number,
+): Eventually<Revision[]> {
+  const revisions: Revision[] = [];
+  for (const outcome of outcomes) {
+    if (outcome.kind === "indeterminate") return revisionsInDoubt(engine, outcomes, transactions, since);
+    revisions.push(outcome.kind === "ok" ? outcome.revision : undefined);
+  }
+  return revisions;
+}
+
+async function revisionsInDoubt(
   engine: Engine,
   outcomes: readonly CommitOutcome[],
   transactions: readonly Transaction[],
   since: number,
 ): Promise<Revision[]> {
   const doubtful = transactions.filter((_, index) => outcomes[index]?.kind === "indeterminate");
-  if (doubtful.length === 0) return outcomes.map((outcome) => (outcome.kind === "ok" ? outcome.revision : undefined));
   const found = await inTheLog(engine, doubtful, since);
   const revisions = outcomes.map((outcome, index): Revision => {
     if (outcome.kind !== "indeterminate") return outcome.kind === "ok" ? outcome.revision : undefined;

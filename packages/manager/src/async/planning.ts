@@ -49,7 +49,7 @@ export interface Planned {
   /** Its place among the transactions; `undefined` when it writes nothing. */
   readonly index: number | undefined;
   /** The transactions of the same round that it has seen the results of. */
-  readonly basis: ReadonlySet<number>;
+  readonly basis: readonly number[];
 }
 
 /** What a round begins with. */
@@ -82,10 +82,14 @@ export class Round {
         return; // alone in its round: what comes after it finds nothing
       }
       // What this round replaces is in no history yet: whoever asks for it, and all behind, come in the next.
-      if (job.contextIds.some((id) => this.#author.has(id) && job.wantsHistory?.(found.present.get(id)) === true))
-        return;
+      if (this.transactions.length > 0 && job.wantsHistory !== undefined && this.#wantsReplaced(job)) return;
       this.planned.push(this.#plan(queued));
     }
+  }
+
+  #wantsReplaced(job: Job<unknown>): boolean {
+    const { present } = this.#found;
+    return job.contextIds.some((id) => this.#author.has(id) && job.wantsHistory?.(present.get(id)) === true);
   }
 
   /** Nothing is cleared where there is nothing. */
@@ -94,7 +98,7 @@ export class Round {
     const index = this.#found.contexts === 0 ? undefined : 0;
     if (index !== undefined) this.transactions.push(clearingTransaction(queued.opId));
     const writes = index === undefined ? 0 : 1;
-    return { queued, outcome: undefined, failed: false, writes, merges: 0, index, basis: new Set() };
+    return { queued, outcome: undefined, failed: false, writes, merges: 0, index, basis: [] };
   }
 
   #plan(queued: Queued): Planned {
@@ -110,7 +114,7 @@ export class Round {
       failed = true;
     }
     const { steps } = plan;
-    const basis = new Set(steps.flatMap(({ contextId }) => this.#author.get(contextId) ?? []));
+    const basis = this.#author.size === 0 ? [] : steps.flatMap(({ contextId }) => this.#author.get(contextId) ?? []);
     const writes = failed || outcome instanceof Rejection ? [] : steps.filter(({ found, next }) => next !== found);
     if (writes.length === 0) return { queued, outcome, failed, writes: 0, merges: 0, index: undefined, basis };
     const index = this.transactions.length;
@@ -121,7 +125,8 @@ export class Round {
       present.set(contextId, next);
       this.#author.set(contextId, index);
     }
-    const changing = writes.filter(({ found, next }) => changesData(found, next)).length;
+    let changing = 0;
+    for (const { found, next } of writes) if (changesData(found, next)) changing += 1;
     return { queued, outcome, failed, writes: changing, merges: plan.merges, index, basis };
   }
 

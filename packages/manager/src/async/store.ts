@@ -236,8 +236,7 @@ export class AsyncStore implements SharedStore {
     return this.engine.changes({ after, limit });
   }
 
-  async run<Result>(job: Job<Result>): Promise<Result> {
-    for (const contextId of job.contextIds) checkStorable(contextId);
+  run<Result>(job: Job<Result>): Promise<Result> {
     return this.#committer.run(job);
   }
 

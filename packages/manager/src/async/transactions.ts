@@ -6,23 +6,20 @@ import { isAnother } from "../entry.ts";
 import type { Step } from "../plan.ts";
 
 export function transactionOf(opId: string, steps: readonly Step[]): Transaction {
-  const writes = steps.map((step): Write => {
-    const { contextId: id, found, next } = step;
+  const writes: Write[] = [];
+  const changes: LoggedChange[] = [];
+  for (const step of steps) {
+    const { contextId: id, found, next, act } = step;
     const expect = found?.revision ?? 0;
-    return next === found
-      ? { id, expect, next: undefined, keeps: false }
-      : { id, expect, next: next ?? null, keeps: keeps(step) };
-  });
-  const changes = steps
-    .filter(({ found, next }) => next !== found)
-    .flatMap(({ contextId, found, next, act }) => changesBetween(contextId, found, next, 0, act))
-    .map(({ kind, contextId, agentId, note, after }): LoggedChange => ({
-      kind,
-      contextId,
-      agentId,
-      note,
-      entry: after ?? null,
-    }));
+    if (next === found) {
+      writes.push({ id, expect, next: undefined, keeps: false });
+      continue;
+    }
+    writes.push({ id, expect, next: next ?? null, keeps: keeps(step) });
+    for (const { kind, contextId, agentId, note, after } of changesBetween(id, found, next, 0, act)) {
+      changes.push({ kind, contextId, agentId, note, entry: after ?? null });
+    }
+  }
   return { opId, writes, changes };
 }
 

@@ -48,11 +48,7 @@ export class MemoryEngine implements Engine {
   commit(transactions: readonly Transaction[]): Promise<CommitOutcome[]> {
     const revisions: number[] = [];
     const outcomes = transactions.map((transaction): CommitOutcome => {
-      const fits = transaction.writes.every(({ id, expect }) => {
-        const entry = this.#entries.get(id)?.entry;
-        return (entry?.revision ?? 0) === resolved(expect, revisions);
-      });
-      if (!fits) {
+      if (!transaction.writes.every((write) => this.#fits(write, revisions))) {
         revisions.push(Number.NaN);
         return { kind: "mismatch" };
       }
@@ -101,13 +97,19 @@ export class MemoryEngine implements Engine {
     return Promise.resolve();
   }
 
+  #fits({ id, expect }: Write, revisions: readonly number[]): boolean {
+    return (this.#entries.get(id)?.entry.revision ?? 0) === resolved(expect, revisions);
+  }
+
   #apply({ opId, writes, changes, clears = false }: Transaction, revisions: readonly number[]): void {
     if (clears) {
       this.#entries.clear();
       this.#history.clear();
     }
     for (const write of writes) this.#write(write, revisions);
-    for (const change of changes) this.#log.push({ ...change, revision: this.#head, opId });
+    for (const { kind, contextId, agentId, note, entry } of changes) {
+      this.#log.push({ revision: this.#head, opId, kind, contextId, agentId, note, entry });
+    }
   }
 
   #write({ id, next, keeps }: Write, revisions: readonly number[]): void {
@@ -123,8 +125,10 @@ export class MemoryEngine implements Engine {
 
   #keep(id: string, entry: Entry): void {
     const { historyLimit } = this.#options;
-    const kept = [...(this.#history.get(id) ?? []), entry];
-    if (historyLimit > 0) this.#history.set(id, kept.slice(-historyLimit));
+    if (historyLimit === 0) return;
+    const kept = this.#history.get(id);
+    if (kept === undefined) this.#history.set(id, [entry]);
+    else if (kept.push(entry) > historyLimit) kept.shift();
   }
 
   #trim(): void {

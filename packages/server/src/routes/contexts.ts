@@ -7,8 +7,9 @@ import {
   type JsonObject,
   type SharedContext,
 } from "shared-context-manager";
+import { byteSize } from "shared-context-manager/serving";
 import { checkRight } from "../identity.ts";
-import { bytesOf, contextFields, summaryFields } from "../bodies.ts";
+import { contextFields, summaryFields } from "../bodies.ts";
 import { etagOf, isAt, readMatch, requireMatch } from "../etags.ts";
 import type { Reply } from "../exchange.ts";
 import { invalid, mediaTypeOf, noteOf, queryFlag, queryNumber, readFields, readObject, readString } from "../input.ts";
@@ -80,7 +81,7 @@ export const contextRoutes: readonly Route[] = [
     handle: async (call) => {
       const fields = readFields(call.body, ["context_id", "data"]);
       const contextId = readString(fields, "context_id");
-      return created(await call.agent().create(contextId, readObject(fields, "data"), noteOf(call.url)));
+      return created(await call.agent().create(contextId, readObject(fields, "data"), noteOf(call.target)));
     },
   },
   {
@@ -171,28 +172,28 @@ export const contextRoutes: readonly Route[] = [
 
 const PAGE = 100;
 
-async function list({ manager, url, services }: Call): Promise<Reply> {
-  const prefix = url.searchParams.get("prefix") ?? "";
-  const limit = queryNumber(url, "limit", 1, services.limits.maxPage) ?? PAGE;
+async function list({ manager, target, services }: Call): Promise<Reply> {
+  const prefix = target.searchParams.get("prefix") ?? "";
+  const limit = queryNumber(target, "limit", 1, services.limits.maxPage) ?? PAGE;
   // Every engine of ours has a number for a cursor; what is none is not for a storage to stumble over.
-  const after = queryNumber(url, "after", 0, Number.MAX_SAFE_INTEGER);
-  const fields = queryFlag(url, "data") ? contextFields : summaryWithSize;
+  const after = queryNumber(target, "after", 0, Number.MAX_SAFE_INTEGER);
+  const fields = queryFlag(target, "data") ? contextFields : summaryWithSize;
   const page = await manager.page({ prefix, limit, ...(after !== undefined && { after: String(after) }) });
   const { contexts, next = null } = page;
   const headers: Record<string, string> = {};
   if (next !== null) {
-    const link = new URLSearchParams(url.searchParams);
+    const link = new URLSearchParams(target.searchParams);
     link.set("after", next);
     headers["link"] = `</v1/contexts?${link.toString()}>; rel="next"`;
   }
-  const { contexts: count, revision } = queryFlag(url, "count") ? await manager.stats() : UNCOUNTED;
+  const { contexts: count, revision } = queryFlag(target, "count") ? await manager.stats() : UNCOUNTED;
   return jsonAnswer({ contexts: contexts.map(fields), next, count, revision }, 200, headers);
 }
 
 const UNCOUNTED = { contexts: undefined, revision: undefined };
 
 function summaryWithSize(context: SharedContext): object {
-  return { ...summaryFields(context), bytes: bytesOf(context.data) };
+  return { ...summaryFields(context), bytes: byteSize(context.data) };
 }
 
 export function created(context: SharedContext): Reply {
@@ -212,7 +213,7 @@ async function get({ manager, contextId, request }: Call): Promise<Reply> {
 async function put(call: Call): Promise<Reply> {
   const { headers } = call.request;
   const { contextId } = call;
-  const note = noteOf(call.url);
+  const note = noteOf(call.target);
   const data = dataOf(call);
   const unless = readMatch(headers, "if-none-match");
   if (unless !== undefined) {
@@ -237,15 +238,15 @@ async function patch(call: Call): Promise<Reply> {
     throw invalid("patch", "", expected, body);
   }
   const given = body as unknown as MergePatch<JsonObject> | readonly PatchOperation[];
-  const note = noteOf(call.url);
+  const note = noteOf(call.target);
   return contextAnswer(await guarded(call, (agent, expected) => agent.patch(contextId, given, expected, note)));
 }
 
 async function remove(call: Call): Promise<Reply> {
-  const { contextId, url } = call;
-  const force = queryFlag(url, "force");
+  const { contextId, target } = call;
+  const force = queryFlag(target, "force");
   if (force) checkRight(call.identity, "admin");
-  const existed = await guarded(call, (agent, expected) => agent.delete(contextId, expected, noteOf(url), force));
+  const existed = await guarded(call, (agent, expected) => agent.delete(contextId, expected, noteOf(target), force));
   if (!existed) throw new ContextError("NOT_FOUND", { contextId });
   return noContent();
 }

@@ -67,6 +67,6 @@ export const historyRoutes: readonly Route[] = [
 async function restore(call: Call): Promise<Reply> {
   const { contextId } = call;
   const version = readString(readFields(call.body, ["version"]), "version");
-  const note = noteOf(call.url);
+  const note = noteOf(call.target);
   return contextAnswer(await guarded(call, (agent, expected) => agent.restore(contextId, version, expected, note)));
 }

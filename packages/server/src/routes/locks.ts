@@ -88,7 +88,7 @@ export const lockRoutes: readonly Route[] = [
       428: NEEDS_TOKEN,
     },
     handle: async (call) => {
-      if (queryFlag(call.url, "force")) await breakLock(call);
+      if (queryFlag(call.target, "force")) await breakLock(call);
       else await call.agent(requireToken(call)).release([call.contextId]);
       return noContent();
     },
@@ -164,7 +164,7 @@ function requireToken({ request }: Call): number {
 }
 
 async function breakLock(call: Call): Promise<void> {
-  const reason = call.url.searchParams.get("reason");
+  const reason = call.target.searchParams.get("reason");
   if (reason === null || reason === "") throw invalid("query", "/reason", "why the lock is broken", reason);
   checkRight(call.identity, "admin");
   await call.agent().forceUnlock(call.contextId, reason);

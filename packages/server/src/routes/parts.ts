@@ -4,7 +4,7 @@ import type { SharedContext } from "shared-context-manager";
 import type { Expected, RemoteAgent } from "shared-context-manager/serving";
 import { contextText } from "../bodies.ts";
 import type { Reply } from "../exchange.ts";
-import { etagOf, isAt, type Match, requireMatch } from "../etags.ts";
+import { type Etag, etagOf, isAt, requireMatch } from "../etags.ts";
 import { readLockToken } from "../input.ts";
 import type { Answer, Call, Parameter } from "../route.ts";
 
@@ -24,23 +24,21 @@ export function noContent(): Reply {
 }
 
 /** A write of data with what its headers say of what is there, and of the lock that its agent holds. */
-export async function guarded<Result>(
+export function guarded<Result>(
   call: Call,
   work: (agent: RemoteAgent, expected: Expected | undefined) => Promise<Result>,
 ): Promise<Result> {
   const { headers } = call.request;
   const match = requireMatch(headers);
   const agent = call.agent(readLockToken(headers));
-  return work(agent, await expectedOf(call, match));
+  if (match === "any") return work(agent, undefined);
+  return match.length === 1 ? work(agent, match[0]) : presentOf(call, match).then((tag) => work(agent, tag));
 }
 
-/** What a caller says that it has read: of several tags the one that is there, if one is. */
-async function expectedOf({ manager, contextId }: Call, match: Match): Promise<Expected | undefined> {
-  if (match === "any") return undefined;
-  const [first] = match;
-  if (match.length === 1) return first;
+/** Of several tags the one that is there, if one is. */
+async function presentOf({ manager, contextId }: Call, match: readonly Etag[]): Promise<Etag | undefined> {
   const present = await manager.get(contextId);
-  return match.find((tag) => present !== undefined && isAt(present, tag)) ?? first;
+  return match.find((tag) => present !== undefined && isAt(present, tag)) ?? match[0];
 }
 
 export function jsonAnswer(body: unknown, status = 200, headers: Record<string, string> = {}): Reply {

@@ -84,33 +84,34 @@ export const watchRoutes: readonly Route[] = [
 ];
 
 async function wait(call: Call): Promise<Reply> {
-  const { manager, contextId, url, request, signal, services } = call;
+  const { manager, contextId, target, request, signal, services } = call;
   const { maxWaitMs } = services.limits;
-  const asked = queryNumber(url, "timeout_ms", 0, Number.MAX_SAFE_INTEGER) ?? TIMEOUT_BY_DEFAULT_MS;
+  const asked = queryNumber(target, "timeout_ms", 0, Number.MAX_SAFE_INTEGER) ?? TIMEOUT_BY_DEFAULT_MS;
   const patience = { timeoutMs: Math.min(asked, maxWaitMs), signal };
   try {
-    return contextAnswer(await whenTrue(manager, contextId, conditionOf(url, request.headers), patience));
+    return contextAnswer(await whenTrue(manager, contextId, conditionOf(target, request.headers), patience));
   } catch (error) {
-    const isPoll = readMatch(request.headers, "if-none-match") !== undefined && url.searchParams.get("path") === null;
+    const isPoll =
+      readMatch(request.headers, "if-none-match") !== undefined && target.searchParams.get("path") === null;
     const isUnchanged = isPoll && isContextError(error, "TIMEOUT") && error.details.current !== undefined;
-    if (!isUnchanged || queryFlag(url, "unlocked")) throw error;
+    if (!isUnchanged || queryFlag(target, "unlocked")) throw error;
     return { status: 304, headers: {}, body: null };
   }
 }
 
-function watch({ manager, url, request, services }: Call): Reply {
-  const contextId = url.searchParams.get("context_id");
-  const prefix = url.searchParams.get("prefix");
+function watch({ manager, target, request, services }: Call): Reply {
+  const contextId = target.searchParams.get("context_id");
+  const prefix = target.searchParams.get("prefix");
   if (contextId !== null && prefix !== null)
     throw invalid("query", "/prefix", "context_id or prefix, not both", prefix);
   const last = request.headers.get("last-event-id");
-  const after = url.searchParams.get("after");
+  const after = target.searchParams.get("after");
   // A client that connects again sends both: the header is the newer one.
   const [place, where] = last !== null && last !== "" ? [last, "last-event-id"] : [after, "after"];
   const stream = services.streams.open(manager, {
     filter: contextId ?? (prefix === null ? undefined : { prefix }),
     place: place === null ? undefined : readPlace(place, where),
-    coalesce: queryFlag(url, "coalesce"),
+    coalesce: queryFlag(target, "coalesce"),
   });
   const headers = { "content-type": "text/event-stream", "cache-control": "no-store", "x-accel-buffering": "no" };
   return { status: 200, headers, body: stream };
