@@ -2,32 +2,41 @@
 export const SQL = {
   begin: "BEGIN IMMEDIATE",
   commit: "COMMIT",
-  contextOf: "SELECT entry, logged, past FROM contexts WHERE ns = ? AND id = ?",
+  contextOf: "SELECT revision, in_log, past, entry FROM contexts WHERE ns = ? AND id = ?",
   count: "SELECT count(*) AS contexts FROM contexts WHERE ns = ?",
-  // Together in one query they would be looked for in all rows.
-  ends: "SELECT (SELECT min(revision) FROM log) AS oldest, (SELECT max(revision) FROM log) AS head",
-  add: `INSERT INTO contexts (ns, id, revision, entry, version, incarnation, logged, past)
+  add: `INSERT INTO contexts (ns, id, revision, version, incarnation, in_log, past, entry)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
-  replace: "UPDATE contexts SET revision = ?, entry = ?, version = ?, logged = ?, past = ? WHERE ns = ? AND id = ?",
+  replace: "UPDATE contexts SET revision = ?, version = ?, in_log = ?, past = ?, entry = ? WHERE ns = ? AND id = ?",
   remove: "DELETE FROM contexts WHERE ns = ? AND id = ?",
   removeAll: "DELETE FROM contexts WHERE ns = ?",
   keep: `INSERT OR REPLACE INTO versions (ns, id, version, entry)
     SELECT ns, id, version, entry FROM contexts WHERE ns = ? AND id = ?`,
   versions: "SELECT version, entry FROM versions WHERE ns = ? AND id = ?",
   trimVersions: "DELETE FROM versions WHERE ns = ? AND id = ? AND version < ?",
-  // The last change has the entry, whatever came before it.
-  logged: "SELECT changes -> '$[#-1].entry' AS entry, past FROM log WHERE revision = ? AND ns = ? AND id = ?",
+  logged: "SELECT past, entry FROM log WHERE revision = ? AND ns = ? AND id = ?",
   saveLogged: `INSERT OR IGNORE INTO versions (ns, id, version, entry)
-    SELECT log.ns, log.id, log.version, log.changes -> '$[#-1].entry'
+    SELECT log.ns, log.id, log.version, log.entry
     FROM log CROSS JOIN contexts ON contexts.ns = log.ns AND contexts.id = log.id
     WHERE log.revision <= ?1 AND log.incarnation = contexts.incarnation
       AND log.version BETWEEN contexts.version - ?2 AND contexts.version - 1`,
   forget: "DELETE FROM versions WHERE ns = ? AND id = ?",
   forgetAll: "DELETE FROM versions WHERE ns = ?",
-  logAt: `INSERT INTO log (revision, ns, op, changes, id, version, incarnation, past)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+  // Together in one query they would be looked for in all rows.
+  ends: "SELECT (SELECT min(revision) FROM log) AS oldest, (SELECT max(revision) FROM log) AS head",
+  // At most FOLLOWED_AT_ONCE. If the limit were bound, SQLite would prepare this anew each time.
+  since: `SELECT revision, ns, folded, oldest, id, ids, version FROM log
+    WHERE revision > ? ORDER BY revision LIMIT 512`,
+  unfolded: `SELECT revision, ns, folded, oldest, id, ids, version FROM log
+    WHERE revision >= (SELECT folded FROM log ORDER BY revision DESC LIMIT 1) ORDER BY revision`,
+  // What is newer in contexts was written there as well.
+  fold: `UPDATE contexts SET revision = log.revision, version = log.version, in_log = 1, past = log.past, entry = log.entry
+    FROM log
+    WHERE log.revision IN (SELECT max(revision) FROM log WHERE revision > ? AND version IS NOT NULL GROUP BY ns, id)
+      AND contexts.ns = log.ns AND contexts.id = log.id AND contexts.revision < log.revision`,
+  log: `INSERT INTO log (revision, ns, folded, oldest, id, ids, version, incarnation, past, op, changes, entry)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   // A renewal is a revision without a change.
-  changes: `SELECT revision, op, changes FROM log
+  changes: `SELECT revision, op, changes, entry FROM log
     WHERE revision > ? AND ns = ? AND changes <> '[]' ORDER BY revision LIMIT ?`,
   operationAt: "SELECT op FROM log WHERE revision = ?",
   trimLog: "DELETE FROM log WHERE revision <= ?",
@@ -37,7 +46,8 @@ export const SQL = {
   addNamespace: "INSERT INTO namespaces (name) VALUES (?)",
   meta: "SELECT value FROM meta WHERE name = ?",
   setMeta: "INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-  lastDeadline: "SELECT max(json_extract(entry, '$.lock.deadlineMs')) AS deadline FROM contexts",
+  lastDeadline: `SELECT max(json_extract(entry, '$.lock.deadlineMs')) AS deadline
+    FROM (SELECT entry FROM contexts UNION ALL SELECT entry FROM log WHERE entry IS NOT NULL)`,
   dataVersion: "PRAGMA data_version",
   userVersion: "PRAGMA user_version",
   sqliteVersion: "SELECT sqlite_version() AS version",
