@@ -11,6 +11,7 @@ import type { Engine, EngineOptions, Transaction, Write } from "../src/engine.ts
 import { encodeEntry } from "../src/codec.ts";
 import { MemoryEngine } from "../src/engines/memory.ts";
 import { openSqlite } from "../src/engines/sqlite.ts";
+import { Archive } from "../src/engines/sqlite/archive.ts";
 import { Contexts } from "../src/engines/sqlite/contexts.ts";
 import { initial } from "../src/engines/sqlite/migrations/0001-initial.ts";
 import { historyInTheLog } from "../src/engines/sqlite/migrations/0002-history-in-the-log.ts";
@@ -116,6 +117,16 @@ async function leaveOut(sql: string): Promise<void> {
   });
 }
 
+/** One statement is another. */
+async function change(sql: string, from: string, to: string): Promise<void> {
+  const { DatabaseSync } = await import("node:sqlite");
+  // oxlint-disable-next-line typescript/unbound-method -- it is called on the database that it was called on
+  const { prepare } = DatabaseSync.prototype;
+  vi.spyOn(DatabaseSync.prototype, "prepare").mockImplementation(function (this: Database, text) {
+    return prepare.call(this, text === sql ? text.replace(from, to) : text);
+  });
+}
+
 describe.skipIf(!isThere)("the history of SQLite", () => {
   it.each(seeds)("is that of the reference, whatever is trimmed meanwhile: seed %i", async (seed) => {
     const random = randomFrom(seed);
@@ -125,13 +136,38 @@ describe.skipIf(!isThere)("the history of SQLite", () => {
   });
 
   it.each<[string, () => unknown]>([
-    ["what leaves the log is not kept", () => vi.spyOn(Contexts.prototype, "saveLogged").mockReturnValue()],
+    ["what leaves the log is not archived", () => vi.spyOn(Archive.prototype, "add").mockReturnValue()],
+    ["what is replaced after it has left the log is not archived", () => leaveOut(SQL.archivePresent)],
+    ["versions that are needed are swept away", () => change(SQL.sweep, "- ?3", "- 0 * ?3")],
     ["history is not forgotten", () => vi.spyOn(Contexts.prototype, "clear").mockReturnValue()],
     ["the commits of others are not heard of", () => vi.spyOn(Contexts.prototype, "hear").mockReturnValue()],
     ["the contexts are not brought up to date", () => leaveOut(SQL.fold)],
   ])("would be another if %s", async (_wrong, mutate) => {
     await mutate();
     expect(await difference(randomFrom(1), { historyLimit: 40, changeLogLimit: 1 })).toBeDefined();
+  });
+
+  it("takes at most twice the place of the versions that are kept: the others are swept away", async () => {
+    const options = { historyLimit: 5, changeLogLimit: 1 };
+    const engine = await openSqlite(directory.file("x.db"), new URLSearchParams("synchronous=normal"), options);
+    const ids = Array.from({ length: 200 }, (_, index) => `id-${index}`);
+    const present = new Map<string, Entry>();
+    for (let round = 0; round < 30; round++) {
+      for (const id of ids) {
+        const before = present.get(id);
+        const write = before === undefined ? creates(entryOf(id)) : replaces(nextOf(before), before.revision);
+        await engine.commit([transactionOf(write)]);
+        present.set(id, write.next!);
+      }
+    }
+    const history = await engine.history("id-7");
+    expect(history.map(({ version }) => version)).toEqual(["25", "26", "27", "28", "29"]);
+    await engine.close();
+    const { DatabaseSync } = await import("node:sqlite");
+    const file = new DatabaseSync(directory.file("x.db"));
+    const { rows } = file.prepare("SELECT count(*) AS rows FROM archive").get() as { rows: number };
+    file.close();
+    expect([rows > 900, rows < 2_000]).toEqual([true, true]);
   });
 
   it("goes on in a file that was written before the log had it", async () => {

@@ -124,7 +124,7 @@ describe.skipIf(!isThere)("opening", () => {
     const managers = await Promise.all([open(), open(), open("namespace=other")]);
     await managers[0]?.create("a", {});
     expect(await Promise.all(managers.map((manager) => manager.size()))).toEqual([1, 1, 0]);
-    expect(raw().prepare("PRAGMA user_version").get()).toEqual({ user_version: 3 });
+    expect(raw().prepare("PRAGMA user_version").get()).toEqual({ user_version: 4 });
   });
 
   it("keeps what is there when the layout is up to date", async () => {

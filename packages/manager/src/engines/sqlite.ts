@@ -20,6 +20,7 @@ import type {
 } from "../engine.ts";
 import type { Entry } from "../entry.ts";
 import { invalid } from "../errors.ts";
+import { Archive } from "./sqlite/archive.ts";
 import { reading, translated, whenFree } from "./sqlite/busy.ts";
 import { madeBy } from "./sqlite/changes.ts";
 import { Contexts, type Statements } from "./sqlite/contexts.ts";
@@ -78,7 +79,8 @@ export class SqliteEngine implements Engine {
       Object.entries(SQL).map(([name, text]) => [name, database.prepare(text)]),
     ) as Statements;
     this.#contexts = new Contexts(this.#sql, namespace, options.historyLimit);
-    this.#log = new Log(this.#sql, namespace, this.#contexts, options.changeLogLimit);
+    const archive = new Archive(this.#sql, options.historyLimit);
+    this.#log = new Log(this.#sql, namespace, this.#contexts, archive, options.changeLogLimit);
     this.#base = inTransaction(database, () => this.#leaseBase());
   }
 

@@ -1,7 +1,8 @@
 /// <reference types="node" />
 /**
  * The contexts of a namespace: what is there, and what was there before. An update is in the log alone until the table
- * is brought up to date, and a version that has been replaced stays there; only what the log does not have is kept apart.
+ * is brought up to date, and a version that has been replaced stays there until it is archived; only what the log has
+ * never had by itself is kept apart.
  */
 
 import type { StatementSync } from "node:sqlite";
@@ -138,7 +139,7 @@ export class Contexts {
     for (const { version, entry } of kept) versions.set(version, decodeEntry(id, entry));
     let { past } = this.#rowOf(id);
     for (let left = this.#historyLimit; past > 0 && left > 0; left--) {
-      const logged = this.#logged(id, past);
+      const logged = this.#logged(id, past) ?? (this.#sql.archived.get(past, this.#ns, id) as Logged | undefined);
       if (logged === undefined) break;
       const entry = decodeEntry(id, logged.entry);
       versions.set(Number(entry.version), entry);
@@ -148,15 +149,11 @@ export class Contexts {
     return inOrder.slice(-this.#historyLimit || inOrder.length);
   }
 
-  /** Keeps what will not be in the log any more and is still needed. */
-  saveLogged(through: number): void {
-    if (this.#historyLimit === 0) return;
-    this.#sql.saveLogged.run(through, Math.min(this.#historyLimit, Number.MAX_SAFE_INTEGER));
-  }
-
   #keep(id: string, found: Row, oldest: number): void {
     if (this.#historyLimit === 0) return;
-    if (found.logged < oldest) this.#sql.keep.run(this.#ns, id);
+    // A present version leaves the log with no trace: the table has it, which is about to have another.
+    if (found.logged === 0) this.#sql.keep.run(this.#ns, id);
+    else if (found.logged < oldest) this.#sql.archivePresent.run(this.#ns, id);
     const version = Number(found.entry?.version);
     if (version % TRIM_EVERY === 0 && this.#historyLimit !== Infinity)
       this.#sql.trimVersions.run(this.#ns, id, version - this.#historyLimit);
@@ -179,8 +176,8 @@ export class Contexts {
     return this.#remember(id, row, entry.length);
   }
 
-  #logged(id: string, revision: number): { readonly past: number; readonly entry: string } | undefined {
-    return this.#sql.logged.get(revision, this.#ns, id) as { past: number; entry: string } | undefined;
+  #logged(id: string, revision: number): Logged | undefined {
+    return this.#sql.logged.get(revision, this.#ns, id) as Logged | undefined;
   }
 
   /** The table has it. */
@@ -193,6 +190,12 @@ export class Contexts {
     this.#cache.set(id, row, bytes);
     return row;
   }
+}
+
+/** A version in the log or in the archive. */
+interface Logged {
+  readonly past: number;
+  readonly entry: string;
 }
 
 interface ContextRow {

@@ -7,6 +7,7 @@
 import type { Transaction } from "../../engine.ts";
 import type { Entry } from "../../entry.ts";
 import { encodeChanges } from "./changes.ts";
+import type { Archive } from "./archive.ts";
 import type { Contexts, Statements } from "./contexts.ts";
 
 /**
@@ -32,16 +33,18 @@ export class Log {
   readonly #sql: Statements;
   readonly #ns: number;
   readonly #contexts: Contexts;
+  readonly #archive: Archive;
   readonly #limit: number;
   #head = 0;
   #oldest = 1;
   #folded = 0;
 
   /** @param limit - how many rows are kept at least. */
-  constructor(sql: Statements, ns: number, contexts: Contexts, limit: number) {
+  constructor(sql: Statements, ns: number, contexts: Contexts, archive: Archive, limit: number) {
     this.#sql = sql;
     this.#ns = ns;
     this.#contexts = contexts;
+    this.#archive = archive;
     this.#limit = Math.max(limit, 1); // the last row stays: it has the head
   }
 
@@ -96,9 +99,10 @@ export class Log {
     this.#contexts.folded(this.#head);
     const last = this.#head - this.#limit;
     if (last < this.#oldest) return;
-    this.#contexts.saveLogged(last);
+    this.#archive.add(last);
     this.#sql.trimLog.run(last);
     this.#oldest = last + 1;
+    this.#archive.sweep(last);
   }
 
   #follow(from: number): void {

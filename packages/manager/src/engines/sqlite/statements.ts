@@ -14,11 +14,19 @@ export const SQL = {
   versions: "SELECT version, entry FROM versions WHERE ns = ? AND id = ?",
   trimVersions: "DELETE FROM versions WHERE ns = ? AND id = ? AND version < ?",
   logged: "SELECT past, entry FROM log WHERE revision = ? AND ns = ? AND id = ?",
-  saveLogged: `INSERT OR IGNORE INTO versions (ns, id, version, entry)
-    SELECT log.ns, log.id, log.version, log.entry
+  archived: "SELECT past, entry FROM archive WHERE revision = ? AND ns = ? AND id = ?",
+  archive: `INSERT OR IGNORE INTO archive (revision, ns, id, version, incarnation, past, entry)
+    SELECT log.revision, log.ns, log.id, log.version, log.incarnation, log.past, log.entry
     FROM log CROSS JOIN contexts ON contexts.ns = log.ns AND contexts.id = log.id
     WHERE log.revision <= ?1 AND log.incarnation = contexts.incarnation
       AND log.version BETWEEN contexts.version - ?2 AND contexts.version - 1`,
+  archivePresent: `INSERT OR IGNORE INTO archive (revision, ns, id, version, incarnation, past, entry)
+    SELECT revision, ns, id, version, incarnation, past, entry FROM contexts WHERE ns = ? AND id = ?`,
+  sweepEnd: "SELECT revision FROM archive WHERE revision >= ? ORDER BY revision LIMIT 1 OFFSET ?",
+  sweep: `DELETE FROM archive WHERE revision IN (
+    SELECT archive.revision FROM archive LEFT JOIN contexts ON contexts.ns = archive.ns AND contexts.id = archive.id
+    WHERE archive.revision BETWEEN ?1 AND ?2
+      AND (contexts.incarnation IS NOT archive.incarnation OR archive.version < contexts.version - ?3))`,
   forget: "DELETE FROM versions WHERE ns = ? AND id = ?",
   forgetAll: "DELETE FROM versions WHERE ns = ?",
   // Together in one query they would be looked for in all rows.
