@@ -70,16 +70,10 @@ function corrupt(contextId: string, reason: string): ContextError {
   return new ContextError("CORRUPT", { where: `what is stored of context ${JSON.stringify(contextId)}`, reason });
 }
 
-/**
- * The changes of one transaction, as an engine has logged them: a list of `LoggedChange` as JSON.
- *
- * @param last - the entry of the last of them, where that is kept apart.
- */
-export function decodeChanges(revision: number, opId: string, text: string, last?: string | null): EngineChange[] {
+/** The changes of one transaction, as an engine has logged them: a list of `LoggedChange` as JSON. */
+export function decodeChanges(revision: number, opId: string, text: string): EngineChange[] {
   try {
-    const logged = JSON.parse(text) as (Omit<LoggedChange, "entry"> & { entry?: unknown })[];
-    const latest = logged.at(-1);
-    if (last != null && latest !== undefined) latest.entry = JSON.parse(last) as unknown;
+    const logged = JSON.parse(text) as readonly (LoggedChange & { readonly entry?: unknown })[];
     return logged.map(({ kind, contextId, agentId, note, entry }) => ({
       revision,
       opId,

@@ -217,6 +217,17 @@ describe.skipIf(!isThere)("two connections", () => {
     }
   });
 
+  it("understand rows that the driver gives as objects, as before Node 22.16", async () => {
+    vi.spyOn(StatementSync!.prototype, "setReturnArrays").mockReturnValue();
+    const [one, other] = [await open(), await open()];
+    await one.create("a", { step: 1 });
+    expect((await other.get("a"))?.version).toBe("1");
+    await one.update("a", { step: 2 }, "1");
+    expect((await other.get("a"))?.data).toEqual({ step: 2 });
+    await one.delete("a");
+    expect(await other.get("a")).toBeUndefined();
+  });
+
   it("hear of several contexts in one commit, of deletions, and of all being cleared", async () => {
     const [one, other] = [await open(), await open()];
     const agent = other.agent("ann");

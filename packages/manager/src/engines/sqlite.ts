@@ -7,7 +7,6 @@
  */
 
 import type { DatabaseSync } from "node:sqlite";
-import { decodeChanges } from "../codec.ts";
 import type {
   CommitOutcome,
   Engine,
@@ -22,7 +21,7 @@ import type { Entry } from "../entry.ts";
 import { invalid } from "../errors.ts";
 import { Archive } from "./sqlite/archive.ts";
 import { reading, translated, whenFree } from "./sqlite/busy.ts";
-import { madeBy } from "./sqlite/changes.ts";
+import { changesIn, type ChangesRow, madeBy } from "./sqlite/changes.ts";
 import { Contexts, type Statements } from "./sqlite/contexts.ts";
 import { checkVersion, inTransaction, loadDriver, namespaceOf, prepareFile } from "./sqlite/file.ts";
 import { currentBase, type LeaseBase, uptimeMs } from "./sqlite/lease-clock.ts";
@@ -30,13 +29,6 @@ import { Log } from "./sqlite/log.ts";
 import { SQL } from "./sqlite/statements.ts";
 
 const POLL_MS = 4;
-
-interface ChangesRow {
-  readonly revision: number;
-  readonly op: string;
-  readonly changes: string;
-  readonly entry: string | null;
-}
 
 export async function openSqlite(path: string, parameters: URLSearchParams, options: EngineOptions): Promise<Engine> {
   const { DatabaseSync: Database } = await loadDriver();
@@ -116,7 +108,7 @@ export class SqliteEngine implements Engine {
         ends: this.#ends(),
         rows: this.#sql.changes.all(after, this.#ns, limit) as unknown as ChangesRow[],
       }));
-      const changes = rows.flatMap((row) => decodeChanges(row.revision, row.op, row.changes, row.entry));
+      const changes = rows.flatMap(changesIn);
       return { changes, ...ends };
     });
   }

@@ -38,8 +38,8 @@ export const MUTANTS = {
   },
   "what is in the log alone is not read": {
     file: "/src/engines/sqlite/contexts.ts",
-    from: "if (version !== null) this.#ahead.set(one, revision);",
-    to: "",
+    from: "this.#cache.delete(id);\n      this.#ahead.set(id, revision);",
+    to: "this.#cache.delete(id);",
   },
   "the log has no operation ids": {
     file: "/src/engines/sqlite/log.ts",

@@ -88,12 +88,16 @@ export class Contexts {
   }
 
   /** Another connection has committed this. */
-  hear({ revision, id, ids, version }: LogRow): void {
-    if (id === null && ids === null) return this.forget();
-    for (const one of id === null ? (JSON.parse(ids as string) as string[]) : [id]) {
-      this.#cache.delete(one);
-      this.#ahead.delete(one);
-      if (version !== null) this.#ahead.set(one, revision);
+  hear([revision, , , , id, ids]: LogRow): void {
+    if (id !== null) {
+      this.#cache.delete(id);
+      this.#ahead.set(id, revision);
+    } else if (ids === null) this.forget();
+    else {
+      for (const one of JSON.parse(ids) as string[]) {
+        this.#cache.delete(one);
+        this.#ahead.delete(one);
+      }
     }
   }
 

@@ -32,9 +32,9 @@ export const SQL = {
   // Together in one query they would be looked for in all rows.
   ends: "SELECT (SELECT min(revision) FROM log) AS oldest, (SELECT max(revision) FROM log) AS head",
   // At most FOLLOWED_AT_ONCE. If the limit were bound, SQLite would prepare this anew each time.
-  since: `SELECT revision, ns, folded, oldest, id, ids, version FROM log
+  since: `SELECT revision, ns, folded, oldest, id, ids FROM log
     WHERE revision > ? ORDER BY revision LIMIT 512`,
-  unfolded: `SELECT revision, ns, folded, oldest, id, ids, version FROM log
+  unfolded: `SELECT revision, ns, folded, oldest, id, ids FROM log
     WHERE revision >= (SELECT folded FROM log ORDER BY revision DESC LIMIT 1) ORDER BY revision`,
   // What is newer in contexts was written there as well.
   fold: `UPDATE contexts SET revision = log.revision, version = log.version, in_log = 1, past = log.past, entry = log.entry
@@ -44,7 +44,7 @@ export const SQL = {
   log: `INSERT INTO log (revision, ns, folded, oldest, id, ids, version, incarnation, past, op, changes, entry)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   // A renewal is a revision without a change.
-  changes: `SELECT revision, op, changes, entry FROM log
+  changes: `SELECT revision, op, id, changes, entry FROM log
     WHERE revision > ? AND ns = ? AND changes <> '[]' ORDER BY revision LIMIT ?`,
   operationAt: "SELECT op FROM log WHERE revision = ?",
   trimLog: "DELETE FROM log WHERE revision <= ?",

@@ -1,7 +1,7 @@
 /**
  * An update is in the log alone, as `log.entry`, until `contexts` is brought up to date: with all up to `folded`, says
- * each row. `oldest` is the first revision that is kept. `ids` are the contexts of a commit to several, as JSON; without
- * those and without `id`, it was to all. What may be large stands last: whoever does not want it does not read it.
+ * each row. `oldest` is the first revision that is kept. A commit that is no update of `id` has written `ids`, as JSON, or
+ * all contexts. What may be large stands last: whoever does not want it does not read it.
  *
  * The columns of before have other names, or are gone: a process that has the file open with an older version of this
  * package gets errors, and not what was true once.
