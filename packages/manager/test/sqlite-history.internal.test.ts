@@ -137,7 +137,7 @@ describe.skipIf(!isThere)("the history of SQLite", () => {
 
   it.each<[string, () => unknown]>([
     ["what leaves the log is not archived", () => vi.spyOn(Archive.prototype, "add").mockReturnValue()],
-    ["what is replaced after it has left the log is not archived", () => leaveOut(SQL.archivePresent)],
+    ["what is replaced and not in the log is not archived", () => leaveOut(SQL.archivePresent)],
     ["versions that are needed are swept away", () => change(SQL.sweep, "- ?3", "- 0 * ?3")],
     ["history is not forgotten", () => vi.spyOn(Contexts.prototype, "clear").mockReturnValue()],
     ["the commits of others are not heard of", () => vi.spyOn(Contexts.prototype, "hear").mockReturnValue()],

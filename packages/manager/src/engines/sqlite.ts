@@ -70,8 +70,8 @@ export class SqliteEngine implements Engine {
     this.#sql = Object.fromEntries(
       Object.entries(SQL).map(([name, text]) => [name, database.prepare(text)]),
     ) as Statements;
-    this.#contexts = new Contexts(this.#sql, namespace, options.historyLimit);
-    const archive = new Archive(this.#sql, options.historyLimit);
+    const archive = new Archive(this.#sql, namespace, options.historyLimit);
+    this.#contexts = new Contexts(this.#sql, namespace, archive, options.historyLimit);
     this.#log = new Log(this.#sql, namespace, this.#contexts, archive, options.changeLogLimit);
     this.#base = inTransaction(database, () => this.#leaseBase());
   }

@@ -1,8 +1,7 @@
 /// <reference types="node" />
 /**
  * The contexts of a namespace: what is there, and what was there before. An update is in the log alone until the table
- * is brought up to date, and a version that has been replaced stays there until it is archived; only what the log has
- * never had by itself is kept apart.
+ * is brought up to date, and a version that has been replaced stays there until it is archived.
  */
 
 import type { StatementSync } from "node:sqlite";
@@ -10,6 +9,7 @@ import { decodeEntry, encodeEntry } from "../../codec.ts";
 import { pageStart, resolved, settle, type Write } from "../../engine.ts";
 import type { Entry } from "../../entry.ts";
 import { Recent } from "../../recent.ts";
+import type { Archive, Archived } from "./archive.ts";
 import type { LogRow } from "./log.ts";
 import type { SQL } from "./statements.ts";
 
@@ -20,7 +20,7 @@ export interface Row {
   readonly entry: Entry | undefined;
   /** The revision that the log has it at, just as it is; 0 for none. */
   readonly logged: number;
-  /** The same of the version before. */
+  /** Where the version before is, in the log or in the archive; 0 for nowhere. */
   readonly past: number;
 }
 
@@ -43,15 +43,17 @@ const TRIM_EVERY = 16;
 export class Contexts {
   readonly #sql: Statements;
   readonly #ns: number;
+  readonly #archive: Archive;
   readonly #historyLimit: number;
   /** What has been read and not changed since. */
   readonly #cache = new Recent<Row>();
   /** Which contexts may be newer in the log than in the table, and at which revision. */
   readonly #ahead = new Map<string, number>();
 
-  constructor(sql: Statements, ns: number, historyLimit: number) {
+  constructor(sql: Statements, ns: number, archive: Archive, historyLimit: number) {
     this.#sql = sql;
     this.#ns = ns;
+    this.#archive = archive;
     this.#historyLimit = historyLimit;
   }
 
@@ -117,14 +119,14 @@ export class Contexts {
     if (next === undefined) return found;
     if (keeps === null && this.#historyLimit > 0) this.#sql.forget.run(this.#ns, id);
     const isThere = found.entry !== undefined;
-    if (keeps === true && isThere) this.#keep(id, found, oldest);
+    const past = keeps === true && isThere ? this.#keep(id, found, oldest) : keeps === null ? 0 : found.past;
     if (isThere && (next === null || keeps === null)) this.#sql.remove.run(this.#ns, id);
     if (next === null) return this.#put(id, NOTHING, 0);
     settle(next, revisions);
     const text = encodeEntry(next);
     texts.set(next, text);
     const revision = revisions.at(-1) as number;
-    const row: Row = { entry: next, logged: isLogged ? revision : 0, past: pastOf(found, keeps) };
+    const row: Row = { entry: next, logged: isLogged ? revision : 0, past };
     if (isLogged && isThere && keeps === true) {
       this.#ahead.set(id, revision);
       return this.#remember(id, row, text.length);
@@ -142,8 +144,8 @@ export class Contexts {
     const kept = this.#sql.versions.all(this.#ns, id) as { version: number; entry: string }[];
     for (const { version, entry } of kept) versions.set(version, decodeEntry(id, entry));
     let { past } = this.#rowOf(id);
-    for (let left = this.#historyLimit; past > 0 && left > 0; left--) {
-      const logged = this.#logged(id, past) ?? (this.#sql.archived.get(past, this.#ns, id) as Logged | undefined);
+    for (let left = this.#historyLimit; past !== 0 && left > 0; left--) {
+      const logged = this.#logged(id, past) ?? this.#archive.get(id, past);
       if (logged === undefined) break;
       const entry = decodeEntry(id, logged.entry);
       versions.set(Number(entry.version), entry);
@@ -153,14 +155,13 @@ export class Contexts {
     return inOrder.slice(-this.#historyLimit || inOrder.length);
   }
 
-  #keep(id: string, found: Row, oldest: number): void {
-    if (this.#historyLimit === 0) return;
-    // A present version leaves the log with no trace: the table has it, which is about to have another.
-    if (found.logged === 0) this.#sql.keep.run(this.#ns, id);
-    else if (found.logged < oldest) this.#sql.archivePresent.run(this.#ns, id);
+  /** @returns where the version that is about to be replaced can be found then. */
+  #keep(id: string, found: Row, oldest: number): number {
+    if (this.#historyLimit === 0) return found.logged || found.past;
     const version = Number(found.entry?.version);
     if (version % TRIM_EVERY === 0 && this.#historyLimit !== Infinity)
       this.#sql.trimVersions.run(this.#ns, id, version - this.#historyLimit);
+    return found.logged < oldest ? this.#archive.addPresent(id) : found.logged;
   }
 
   #rowOf(id: string): Row {
@@ -180,8 +181,8 @@ export class Contexts {
     return this.#remember(id, row, entry.length);
   }
 
-  #logged(id: string, revision: number): Logged | undefined {
-    return this.#sql.logged.get(revision, this.#ns, id) as Logged | undefined;
+  #logged(id: string, revision: number): Archived | undefined {
+    return this.#sql.logged.get(revision, this.#ns, id) as Archived | undefined;
   }
 
   /** The table has it. */
@@ -196,21 +197,9 @@ export class Contexts {
   }
 }
 
-/** A version in the log or in the archive. */
-interface Logged {
-  readonly past: number;
-  readonly entry: string;
-}
-
 interface ContextRow {
   readonly revision: number;
   readonly in_log: number;
   readonly past: number;
   readonly entry: string;
-}
-
-/** Where the log has the version before, once this is written over `found`. */
-function pastOf(found: Row, keeps: boolean | null): number {
-  if (keeps === null) return 0;
-  return keeps && found.logged > 0 ? found.logged : found.past;
 }

@@ -9,8 +9,6 @@ export const SQL = {
   replace: "UPDATE contexts SET revision = ?, version = ?, in_log = ?, past = ?, entry = ? WHERE ns = ? AND id = ?",
   remove: "DELETE FROM contexts WHERE ns = ? AND id = ?",
   removeAll: "DELETE FROM contexts WHERE ns = ?",
-  keep: `INSERT OR REPLACE INTO versions (ns, id, version, entry)
-    SELECT ns, id, version, entry FROM contexts WHERE ns = ? AND id = ?`,
   versions: "SELECT version, entry FROM versions WHERE ns = ? AND id = ?",
   trimVersions: "DELETE FROM versions WHERE ns = ? AND id = ? AND version < ?",
   logged: "SELECT past, entry FROM log WHERE revision = ? AND ns = ? AND id = ?",
@@ -20,8 +18,9 @@ export const SQL = {
     FROM log CROSS JOIN contexts ON contexts.ns = log.ns AND contexts.id = log.id
     WHERE log.revision <= ?1 AND log.incarnation = contexts.incarnation
       AND log.version BETWEEN contexts.version - ?2 AND contexts.version - 1`,
-  archivePresent: `INSERT OR IGNORE INTO archive (revision, ns, id, version, incarnation, past, entry)
-    SELECT revision, ns, id, version, incarnation, past, entry FROM contexts WHERE ns = ? AND id = ?`,
+  archivePresent: `INSERT INTO archive (revision, ns, id, version, incarnation, past, entry)
+    SELECT (SELECT min(0, ifnull(min(revision), 0)) - 1 FROM archive), ns, id, version, incarnation, past, entry
+    FROM contexts WHERE ns = ? AND id = ?`,
   sweepEnd: "SELECT revision FROM archive WHERE revision >= ? ORDER BY revision LIMIT 1 OFFSET ?",
   sweep: `DELETE FROM archive WHERE revision IN (
     SELECT archive.revision FROM archive LEFT JOIN contexts ON contexts.ns = archive.ns AND contexts.id = archive.id

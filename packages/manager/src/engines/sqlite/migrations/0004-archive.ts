@@ -1,6 +1,7 @@
 /**
  * `archive` has the versions that have left the log and are still part of a history, under the revisions that they had
- * there. `versions` has those that the log never had by themselves.
+ * there. What was in `contexts` alone has a negative number. `past` leads to both. `versions` has what was kept before
+ * there was an archive.
  */
 export const archive = `
 CREATE TABLE archive (
