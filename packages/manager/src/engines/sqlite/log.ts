@@ -15,7 +15,7 @@ import type { Contexts, Statements } from "./contexts.ts";
  * loop stands still.
  */
 const TIDIED_AT_ONCE = 256;
-/** So many commits of others are followed one by one, says the statement too; after more, everything is read anew. */
+/** So many commits of others are followed one by one; after more, everything is read anew. */
 const FOLLOWED_AT_ONCE = 512;
 
 /** Of which contexts a row makes another: of `id` a version, or something else of all `ids`, as JSON; else of all. */
@@ -107,7 +107,7 @@ export class Log {
   }
 
   #follow(from: number): void {
-    const rows = rowsOf(this.#sql.since.all(from));
+    const rows = rowsOf(this.#sql.since.all(from, FOLLOWED_AT_ONCE));
     if (rows.length === 0 && from === this.#head) return;
     if (rows[0]?.[0] !== from + 1 || rows.length === FOLLOWED_AT_ONCE) {
       this.forget();

@@ -1,4 +1,7 @@
-/** Every statement that the engine runs, by what it does. */
+/**
+ * Every statement that the engine runs, by what it does. Limits that are bound have a sign: without it SQLite looks at the
+ * value and prepares the statement anew each time, which takes longer than the rest of it.
+ */
 export const SQL = {
   begin: "BEGIN IMMEDIATE",
   commit: "COMMIT",
@@ -21,7 +24,7 @@ export const SQL = {
   archivePresent: `INSERT INTO archive (revision, ns, id, version, incarnation, past, entry)
     SELECT (SELECT min(0, ifnull(min(revision), 0)) - 1 FROM archive), ns, id, version, incarnation, past, entry
     FROM contexts WHERE ns = ? AND id = ?`,
-  sweepEnd: "SELECT revision FROM archive WHERE revision >= ? ORDER BY revision LIMIT 1 OFFSET ?",
+  sweepEnd: "SELECT revision FROM archive WHERE revision >= ? ORDER BY revision LIMIT 1 OFFSET +?",
   sweep: `DELETE FROM archive WHERE revision IN (
     SELECT archive.revision FROM archive LEFT JOIN contexts ON contexts.ns = archive.ns AND contexts.id = archive.id
     WHERE archive.revision BETWEEN ?1 AND ?2
@@ -30,9 +33,8 @@ export const SQL = {
   forgetAll: "DELETE FROM versions WHERE ns = ?",
   // Together in one query they would be looked for in all rows.
   ends: "SELECT (SELECT min(revision) FROM log) AS oldest, (SELECT max(revision) FROM log) AS head",
-  // At most FOLLOWED_AT_ONCE. If the limit were bound, SQLite would prepare this anew each time.
   since: `SELECT revision, ns, folded, oldest, id, ids FROM log
-    WHERE revision > ? ORDER BY revision LIMIT 512`,
+    WHERE revision > ? ORDER BY revision LIMIT +?`,
   unfolded: `SELECT revision, ns, folded, oldest, id, ids FROM log
     WHERE revision >= (SELECT folded FROM log ORDER BY revision DESC LIMIT 1) ORDER BY revision`,
   // What is newer in contexts was written there as well.
@@ -44,11 +46,11 @@ export const SQL = {
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   // A renewal is a revision without a change.
   changes: `SELECT revision, op, id, changes, entry FROM log
-    WHERE revision > ? AND ns = ? AND changes <> '[]' ORDER BY revision LIMIT ?`,
+    WHERE revision > ? AND ns = ? AND changes <> '[]' ORDER BY revision LIMIT +?`,
   operationAt: "SELECT op FROM log WHERE revision = ?",
   trimLog: "DELETE FROM log WHERE revision <= ?",
   page: `SELECT seq, id, entry FROM contexts
-    WHERE ns = ?1 AND seq > ?2 AND substr(id, 1, length(?3)) = ?3 ORDER BY seq LIMIT ?4`,
+    WHERE ns = ?1 AND seq > ?2 AND substr(id, 1, length(?3)) = ?3 ORDER BY seq LIMIT +?4`,
   namespace: "SELECT ns FROM namespaces WHERE name = ?",
   addNamespace: "INSERT INTO namespaces (name) VALUES (?)",
   meta: "SELECT value FROM meta WHERE name = ?",
