@@ -21,7 +21,7 @@ const ENTRY: Entry = {
 describe("an entry as text", () => {
   it("is the same when it comes back", () => {
     expect(decodeEntry("plan", encodeEntry(ENTRY))).toEqual(ENTRY);
-    const plain = { ...ENTRY, chains: undefined, lock: null };
+    const plain = { ...ENTRY, chains: undefined, lock: null, updatedBy: null };
     expect(decodeEntry("plan", encodeEntry(plain))).toEqual(plain);
   });
 

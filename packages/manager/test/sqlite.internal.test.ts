@@ -124,7 +124,7 @@ describe.skipIf(!isThere)("opening", () => {
     const managers = await Promise.all([open(), open(), open("namespace=other")]);
     await managers[0]?.create("a", {});
     expect(await Promise.all(managers.map((manager) => manager.size()))).toEqual([1, 1, 0]);
-    expect(raw().prepare("PRAGMA user_version").get()).toEqual({ user_version: 2 });
+    expect(raw().prepare("PRAGMA user_version").get()).toEqual({ user_version: 4 });
   });
 
   it("keeps what is there when the layout is up to date", async () => {
@@ -186,9 +186,80 @@ describe.skipIf(!isThere)("two connections", () => {
       await reader.load(["a", "none"], true);
       entry = nextOf(entry);
       revision = await commitOne(writer, replaces(entry, revision));
+      if (turn % 3 === 0) {
+        const page = await reader.list({ prefix: "", after: undefined, limit: 10 });
+        expect([page.entries[0]?.revision, page.head]).toEqual([revision, revision]);
+      }
       const { entries, head } = await reader.load(["a"]);
       expect([entries[0]?.version, entries[0]?.revision, head]).toEqual([entry.version, revision, revision]);
     }
+  });
+
+  it.each([1, 10_000])("see what is new however long they have slept, with a log of %i", async (changeLogLimit) => {
+    const [one, other] = [await openEngine({ changeLogLimit }), await openEngine({ changeLogLimit })];
+    const ids = ["a", "b", "c"];
+    const revisions: number[] = [];
+    for (const id of ids) revisions.push(await commitOne(other, creates(entryOf(id))));
+    let [entry, revision] = [entryOf("a"), revisions[0]!];
+    for (const commits of [1, 255, 300, 600, 1_200]) {
+      await one.load(ids);
+      for (let commit = 0; commit < commits; commit++) {
+        entry = nextOf(entry);
+        revision = await commitOne(other, replaces(entry, revision));
+      }
+      const { entries, head } = await one.load(ids);
+      expect([...entries.map((found) => found?.revision), head]).toEqual([
+        revision,
+        revisions[1],
+        revisions[2],
+        revision,
+      ]);
+    }
+  });
+
+  it("understand rows that the driver gives as objects, as before Node 22.16", async () => {
+    vi.spyOn(StatementSync!.prototype, "setReturnArrays").mockReturnValue();
+    const [one, other] = [await open(), await open()];
+    await one.create("a", { step: 1 });
+    expect((await other.get("a"))?.version).toBe("1");
+    await one.update("a", { step: 2 }, "1");
+    expect((await other.get("a"))?.data).toEqual({ step: 2 });
+    await one.delete("a");
+    expect(await other.get("a")).toBeUndefined();
+  });
+
+  it("hear of several contexts in one commit, of deletions, and of all being cleared", async () => {
+    const [one, other] = [await open(), await open()];
+    const agent = other.agent("ann");
+    for (const id of ["a", "b", "c"]) await other.create(id, { step: 0 });
+    const steps = async (): Promise<unknown[]> =>
+      Promise.all(["a", "b", "c"].map(async (id) => (await one.get(id))?.data["step"]));
+    for (const id of ["a", "b"]) await other.update(id, { step: 1 }, "1");
+    expect(await steps()).toEqual([1, 1, 0]);
+    await agent.transact(async (tx) => {
+      await tx.patch("a", { step: 2 });
+      await tx.patch("b", { step: 2 });
+    });
+    expect(await steps()).toEqual([2, 2, 0]);
+    const lease = await agent.acquire(["a", "b"], { ttlMs: 60_000 });
+    await lease.renew();
+    expect((await one.get("a"))?.lock?.expiresAt).toEqual((await other.get("a"))?.lock?.expiresAt);
+    await lease.update("a", { step: 3 }, "3");
+    await other.delete("c");
+    expect(await steps()).toEqual([3, 2, undefined]);
+    await other.clear();
+    expect(await steps()).toEqual([undefined, undefined, undefined]);
+  });
+
+  it("do not build on what was in the file before it was put back from a copy", async () => {
+    const engine = await openEngine();
+    const entry = entryOf("a");
+    const first = await commitOne(engine, creates(entry));
+    const second = await commitOne(engine, replaces(nextOf(entry), first));
+    raw().prepare("DELETE FROM log WHERE revision = ?").run(second);
+    const next = { ...nextOf(nextOf(entry)), revision: -1 };
+    expect(await engine.commit([transactionOf(replaces(next, second))])).toEqual([{ kind: "mismatch" }]);
+    expect((await engine.load(["a"])).entries[0]?.version).toBe("1");
   });
 
   it("do not keep what was rolled back", async () => {
@@ -327,13 +398,27 @@ describe.skipIf(!isThere)("what is damaged", () => {
     ],
     ["without a revision", '{"version":"1","data":{},"createdAtMs":1,"updatedAtMs":1,"incarnation":1}'],
   ])("an entry that is %s is CORRUPT, and the others are as good as ever", async (_what, text) => {
+    const other = await open();
+    for (const id of ["a", "b"]) await other.create(id, {});
+    for (const table of ["contexts", "log"]) raw().prepare(`UPDATE ${table} SET entry = ? WHERE id = 'a'`).run(text);
     const manager = await open();
-    for (const id of ["a", "b"]) await manager.create(id, {});
-    raw().prepare("UPDATE contexts SET entry = ? WHERE id = 'a'").run(text);
     expect((await refusalOf("CORRUPT", manager.get("a"))).details.where).toContain('"a"');
     await refusalOf("CORRUPT", manager.agent("ann").patch("a", {}));
     expect((await manager.agent("ann").patch("b", { step: 1 })).version).toBe("2");
     expect(await manager.delete("b")).toBe(true);
+  });
+
+  it("an update that is damaged is CORRUPT, and stays so when the contexts are brought up to date", async () => {
+    const other = await open();
+    for (const id of ["a", "b"]) await other.create(id, { step: 0 });
+    await other.update("a", { step: 1 }, "1");
+    raw().exec("UPDATE log SET entry = '{' WHERE id = 'a'");
+    const manager = await open();
+    await refusalOf("CORRUPT", manager.get("a"));
+    for (let step = 1; step <= 300; step++) await manager.update("b", { step }, String(step));
+    await refusalOf("CORRUPT", manager.get("a"));
+    await refusalOf("CORRUPT", (await open()).get("a"));
+    expect((await (await open()).get("b"))?.version).toBe("301");
   });
 
   it("a row of the change log that is no JSON is CORRUPT", async () => {

@@ -7,7 +7,6 @@
  */
 
 import type { DatabaseSync } from "node:sqlite";
-import { decodeChanges, decodeEntry, encodeEntry } from "../codec.ts";
 import type {
   CommitOutcome,
   Engine,
@@ -16,27 +15,20 @@ import type {
   EnginePage,
   EngineSupports,
   Loaded,
-  LoggedChange,
   Transaction,
 } from "../engine.ts";
-import { pageStart } from "../engine.ts";
 import type { Entry } from "../entry.ts";
 import { invalid } from "../errors.ts";
+import { Archive } from "./sqlite/archive.ts";
 import { reading, translated, whenFree } from "./sqlite/busy.ts";
+import { changesIn, type ChangesRow, madeBy } from "./sqlite/changes.ts";
 import { Contexts, type Statements } from "./sqlite/contexts.ts";
 import { checkVersion, inTransaction, loadDriver, namespaceOf, prepareFile } from "./sqlite/file.ts";
 import { currentBase, type LeaseBase, uptimeMs } from "./sqlite/lease-clock.ts";
+import { Log } from "./sqlite/log.ts";
 import { SQL } from "./sqlite/statements.ts";
 
 const POLL_MS = 4;
-/** So many revisions at once: nobody else writes meanwhile, and the event loop stands still. */
-const TRIMMED_AT_ONCE = 128;
-
-interface LogRow {
-  readonly revision: number;
-  readonly op: string;
-  readonly changes: string;
-}
 
 export async function openSqlite(path: string, parameters: URLSearchParams, options: EngineOptions): Promise<Engine> {
   const { DatabaseSync: Database } = await loadDriver();
@@ -64,13 +56,9 @@ export class SqliteEngine implements Engine {
   readonly #database: DatabaseSync;
   readonly #sql: Statements;
   readonly #ns: number;
-  readonly #options: EngineOptions;
   readonly #base: LeaseBase;
   readonly #contexts: Contexts;
-  /** When the contexts and the ends of the log were read: they hold while nobody else has committed. */
-  #readAt = -1;
-  #head = 0;
-  #oldest = 1;
+  readonly #log: Log;
   readonly #listeners = new Set<() => void>();
   #poll: ReturnType<typeof setInterval> | undefined;
   #polledAt = -1;
@@ -79,21 +67,22 @@ export class SqliteEngine implements Engine {
     this.supports = Object.freeze({ durable: isFile, shared: isFile });
     this.#database = database;
     this.#ns = namespace;
-    this.#options = options;
     this.#sql = Object.fromEntries(
       Object.entries(SQL).map(([name, text]) => [name, database.prepare(text)]),
     ) as Statements;
-    this.#contexts = new Contexts(this.#sql, namespace, options.historyLimit);
+    const archive = new Archive(this.#sql, namespace, options.historyLimit);
+    this.#contexts = new Contexts(this.#sql, namespace, archive, options.historyLimit);
+    this.#log = new Log(this.#sql, namespace, this.#contexts, archive, options.changeLogLimit);
     this.#base = inTransaction(database, () => this.#leaseBase());
   }
 
   async load(ids: readonly string[], counts = false): Promise<Loaded> {
     return reading(() => {
-      this.#forgetStale();
+      this.#log.catchUp();
       const entries = ids.map((id) => this.#contexts.get(id));
       const contexts = counts ? this.#contexts.count() : undefined;
       const time = { wallMs: Date.now(), leaseMs: uptimeMs() + this.#base.offsetMs };
-      return { entries, time, head: this.#head, contexts };
+      return { entries, time, head: this.#log.head, contexts };
     });
   }
 
@@ -104,16 +93,12 @@ export class SqliteEngine implements Engine {
   }
 
   async list({ prefix, after, limit }: Parameters<Engine["list"]>[0]): Promise<EnginePage> {
-    return reading(() => {
-      const { head } = this.#ends();
-      const rows = this.#sql.page.all(this.#ns, pageStart(after), prefix, limit) as {
-        seq: number;
-        id: string;
-        entry: string;
-      }[];
-      const next = rows.length < limit ? undefined : String(rows.at(-1)?.seq);
-      return { entries: rows.map(({ id, entry }) => decodeEntry(id, entry)), next, head };
-    });
+    return reading(() =>
+      this.#atOneMoment(() => {
+        this.#log.catchUp();
+        return { ...this.#contexts.page(prefix, after, limit), head: this.#log.head };
+      }),
+    );
   }
 
   async changes({ after, limit }: Parameters<Engine["changes"]>[0]): Promise<EngineChanges> {
@@ -121,15 +106,20 @@ export class SqliteEngine implements Engine {
       // Whoever trims the log between the reading of its ends and of its rows would leave a gap unnoticed.
       const { ends, rows } = this.#atOneMoment(() => ({
         ends: this.#ends(),
-        rows: this.#sql.changes.all(after, this.#ns, limit) as unknown as LogRow[],
+        rows: this.#sql.changes.all(after, this.#ns, limit) as unknown as ChangesRow[],
       }));
-      const changes = rows.flatMap(({ revision, op, changes: text }) => decodeChanges(revision, op, text));
+      const changes = rows.flatMap(changesIn);
       return { changes, ...ends };
     });
   }
 
   async history(id: string): Promise<Entry[]> {
-    return reading(() => this.#atOneMoment(() => this.#contexts.history(id)));
+    return reading(() =>
+      this.#atOneMoment(() => {
+        this.#log.catchUp();
+        return this.#contexts.history(id);
+      }),
+    );
   }
 
   onWake(listener: () => void): () => void {
@@ -153,15 +143,14 @@ export class SqliteEngine implements Engine {
     let outcomes: CommitOutcome[] = [];
     let isEnding = false;
     try {
-      this.#forgetStale();
+      this.#log.confirm();
       const revisions: number[] = [];
       outcomes = transactions.map((transaction) => this.#apply(transaction, revisions));
-      this.#trimLog();
       isEnding = true;
       this.#sql.commit.run();
       return outcomes;
     } catch (error) {
-      this.#readAt = -1;
+      this.#log.forget();
       const isOpen = this.#database.isTransaction;
       if (isOpen) this.#database.exec("ROLLBACK");
       // What could be rolled back has not happened; of what has ended in an error, the log knows.
@@ -186,34 +175,22 @@ export class SqliteEngine implements Engine {
   }
 
   #apply(transaction: Transaction, revisions: number[]): CommitOutcome {
-    const { opId, writes, changes, clears = false } = transaction;
+    const { writes, clears = false } = transaction;
     if (!this.#contexts.fit(writes, revisions)) {
       revisions.push(Number.NaN);
       return { kind: "mismatch" };
     }
-    const revision = this.#head + 1;
+    this.#log.tidy(); // only now: the row that is added tells the others
+    const revision = this.#log.head + 1;
     revisions.push(revision);
     if (clears) this.#contexts.clear();
     const version = madeBy(transaction);
     const texts = new Map<Entry, string>();
-    const logging = { revisions, oldest: this.#oldest, isFound: version !== undefined, texts };
+    const logging = { revisions, oldest: this.#log.oldest, isLogged: version !== undefined, texts };
     let past = 0;
     for (const write of writes) past = this.#contexts.write(write, logging).past;
-    const log = [revision, this.#ns, opId, encodeChanges(changes, texts)] as const;
-    if (version === undefined) this.#sql.logAt.run(...log, null, null, null, null);
-    else this.#sql.logAt.run(...log, version.contextId, Number(version.version), version.incarnation, past);
-    this.#head = revision;
+    this.#log.add(transaction, version, past, texts);
     return { kind: "ok", revision };
-  }
-
-  /** The last row stays, whatever the limit: it has the head. */
-  #trimLog(): void {
-    const { changeLogLimit } = this.#options;
-    const last = this.#head - Math.max(changeLogLimit, 1);
-    if (last < this.#oldest + TRIMMED_AT_ONCE) return;
-    this.#contexts.saveLogged(last);
-    this.#sql.trimLog.run(last);
-    this.#oldest = last + 1;
   }
 
   #atOneMoment<Result>(read: () => Result): Result {
@@ -228,17 +205,6 @@ export class SqliteEngine implements Engine {
   #ends(): { readonly oldest: number; readonly head: number } {
     const { oldest, head } = this.#sql.ends.get() as { oldest: number | null; head: number | null };
     return { oldest: oldest ?? 1, head: head ?? 0 };
-  }
-
-  /** Forgets what it has read if another connection has committed since. */
-  #forgetStale(): void {
-    const version = this.#dataVersion();
-    if (version === this.#readAt) return;
-    this.#contexts.forget();
-    const { oldest, head } = this.#ends();
-    this.#oldest = oldest;
-    this.#head = head;
-    this.#readAt = version;
   }
 
   /** Changes when another connection has committed, and only then. */
@@ -272,20 +238,4 @@ export class SqliteEngine implements Engine {
     this.#sql.setMeta.run("lease_base", JSON.stringify(base));
     return base;
   }
-}
-
-/** The one version that a transaction makes, where it makes one and no more: a history finds it in the log. */
-function madeBy({ writes, changes }: Transaction): Entry | undefined {
-  const [write] = writes;
-  if (write?.next == null || writes.length > 1 || changes.at(-1)?.entry !== write.next) return undefined;
-  const isSameVersion = write.keeps === false && write.expect !== 0;
-  return isSameVersion ? undefined : write.next;
-}
-
-function encodeChanges(changes: readonly LoggedChange[], texts: ReadonlyMap<Entry, string>): string {
-  const parts = changes.map(({ kind, contextId, agentId, note, entry }) => {
-    const about = JSON.stringify({ kind, contextId, agentId, note });
-    return entry === null ? about : `${about.slice(0, -1)},"entry":${texts.get(entry) ?? encodeEntry(entry)}}`;
-  });
-  return `[${parts.join(",")}]`;
 }

@@ -21,6 +21,7 @@ describe.skipIf(store === undefined)("the checker finds it when", () => {
     ["the token of a lease is not checked", "two holders", {}],
     ["a mismatch is reported as CONFLICT", "unjustified refusal", {}],
     ["who is refused by what was only believed is told so", "unjustified refusal", {}],
+    ["what is in the log alone is not read", "", {}],
     ["the log has no operation ids", "done twice", { cuts: CUTS }],
   ])(
     "%s",

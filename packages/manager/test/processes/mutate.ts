@@ -36,10 +36,15 @@ export const MUTANTS = {
     from: "(isBelieved && one.index === undefined) || ",
     to: "",
   },
+  "what is in the log alone is not read": {
+    file: "/src/engines/sqlite/contexts.ts",
+    from: "this.#cache.delete(id);\n      this.#ahead.set(id, revision);",
+    to: "this.#cache.delete(id);",
+  },
   "the log has no operation ids": {
-    file: "/src/engines/sqlite.ts",
-    from: "this.#ns, opId, encodeChanges",
-    to: 'this.#ns, "", encodeChanges',
+    file: "/src/engines/sqlite/log.ts",
+    from: "const what = [opId,",
+    to: 'const what = ["",',
   },
 } satisfies Record<string, Mutant>;
 

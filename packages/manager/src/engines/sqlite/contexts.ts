@@ -1,14 +1,16 @@
 /// <reference types="node" />
 /**
- * The contexts of a namespace: what is there, read once while nobody else commits, and what was there before. A version
- * that has been replaced stays where it is, in the log; only what the log does not have is kept apart.
+ * The contexts of a namespace: what is there, and what was there before. An update is in the log alone until the table
+ * is brought up to date, and a version that has been replaced stays there until it is archived.
  */
 
 import type { StatementSync } from "node:sqlite";
 import { decodeEntry, encodeEntry } from "../../codec.ts";
-import { resolved, settle, type Write } from "../../engine.ts";
+import { pageStart, resolved, settle, type Write } from "../../engine.ts";
 import type { Entry } from "../../entry.ts";
 import { Recent } from "../../recent.ts";
+import type { Archive, Archived } from "./archive.ts";
+import type { LogRow } from "./log.ts";
 import type { SQL } from "./statements.ts";
 
 export type Statements = { readonly [Name in keyof typeof SQL]: StatementSync };
@@ -18,7 +20,7 @@ export interface Row {
   readonly entry: Entry | undefined;
   /** The revision that the log has it at, just as it is; 0 for none. */
   readonly logged: number;
-  /** The same of the version before. */
+  /** Where the version before is, in the log or in the archive; 0 for nowhere. */
   readonly past: number;
 }
 
@@ -28,8 +30,8 @@ export interface Logging {
   readonly revisions: readonly number[];
   /** The oldest that the log has. */
   readonly oldest: number;
-  /** Whether a history can find in the log what is written. */
-  readonly isFound: boolean;
+  /** Whether the log will have what is written, as a version of its own. */
+  readonly isLogged: boolean;
   /** What is written, as text. */
   readonly texts: Map<Entry, string>;
 }
@@ -41,13 +43,17 @@ const TRIM_EVERY = 16;
 export class Contexts {
   readonly #sql: Statements;
   readonly #ns: number;
+  readonly #archive: Archive;
   readonly #historyLimit: number;
   /** What has been read and not changed since. */
   readonly #cache = new Recent<Row>();
+  /** Which contexts may be newer in the log than in the table, and at which revision. */
+  readonly #ahead = new Map<string, number>();
 
-  constructor(sql: Statements, ns: number, historyLimit: number) {
+  constructor(sql: Statements, ns: number, archive: Archive, historyLimit: number) {
     this.#sql = sql;
     this.#ns = ns;
+    this.#archive = archive;
     this.#historyLimit = historyLimit;
   }
 
@@ -59,15 +65,47 @@ export class Contexts {
     return (this.#sql.count.get(this.#ns) as { contexts: number }).contexts;
   }
 
-  /** Somebody else has committed, or what was written has been rolled back. */
+  /** To be called where nobody commits meanwhile. */
+  page(prefix: string, after: string | undefined, limit: number): { entries: Entry[]; next: string | undefined } {
+    const rows = this.#sql.page.all(this.#ns, pageStart(after), prefix, limit) as {
+      seq: number;
+      id: string;
+      entry: string;
+    }[];
+    const ahead = (id: string): Entry | undefined => (this.#ahead.has(id) ? this.get(id) : undefined);
+    const entries = rows.map(({ id, entry }) => ahead(id) ?? decodeEntry(id, entry));
+    return { entries, next: rows.length < limit ? undefined : String(rows.at(-1)?.seq) };
+  }
+
+  /** What has been read, or was written and rolled back, is no longer sure. */
   forget(): void {
     this.#cache.clear();
+    this.#ahead.clear();
   }
 
   clear(): void {
     this.#sql.removeAll.run(this.#ns);
     this.#sql.forgetAll.run(this.#ns);
-    this.#cache.clear();
+    this.forget();
+  }
+
+  /** Another connection has committed this. */
+  hear([revision, , , , id, ids]: LogRow): void {
+    if (id !== null) {
+      this.#cache.delete(id);
+      this.#ahead.set(id, revision);
+    } else if (ids === null) this.forget();
+    else {
+      for (const one of JSON.parse(ids) as string[]) {
+        this.#cache.delete(one);
+        this.#ahead.delete(one);
+      }
+    }
+  }
+
+  /** The table has everything up to a revision. */
+  folded(through: number): void {
+    for (const [id, revision] of this.#ahead) if (revision <= through) this.#ahead.delete(id);
   }
 
   /** Whether all is as a transaction expects it. */
@@ -76,24 +114,28 @@ export class Contexts {
   }
 
   /** @returns what is there now. */
-  write({ id, next, keeps }: Write, { revisions, oldest, isFound, texts }: Logging): Row {
+  write({ id, next, keeps }: Write, { revisions, oldest, isLogged, texts }: Logging): Row {
     const found = this.#rowOf(id);
     if (next === undefined) return found;
     if (keeps === null && this.#historyLimit > 0) this.#sql.forget.run(this.#ns, id);
     const isThere = found.entry !== undefined;
-    if (keeps === true && isThere) this.#keep(id, found, oldest);
+    const past = keeps === true && isThere ? this.#keep(id, found, oldest) : keeps === null ? 0 : found.past;
     if (isThere && (next === null || keeps === null)) this.#sql.remove.run(this.#ns, id);
-    if (next === null) return this.#remember(id, NOTHING, 0);
+    if (next === null) return this.#put(id, NOTHING, 0);
     settle(next, revisions);
     const text = encodeEntry(next);
     texts.set(next, text);
-    const version = Number(next.version);
-    const logged = isFound ? (revisions.at(-1) as number) : 0;
-    const past = pastOf(found, keeps);
-    if (!isThere || keeps === null)
-      this.#sql.add.run(this.#ns, id, next.revision, text, version, next.incarnation, logged, past);
-    else this.#sql.replace.run(next.revision, text, version, logged, past, this.#ns, id);
-    return this.#remember(id, { entry: next, logged, past }, text.length);
+    const revision = revisions.at(-1) as number;
+    const row: Row = { entry: next, logged: isLogged ? revision : 0, past };
+    if (isLogged && isThere && keeps === true) {
+      this.#ahead.set(id, revision);
+      return this.#remember(id, row, text.length);
+    }
+    const columns = [next.revision, Number(next.version)] as const;
+    const place = [Number(isLogged), row.past, text] as const;
+    if (isThere && keeps !== null) this.#sql.replace.run(...columns, ...place, this.#ns, id);
+    else this.#sql.add.run(this.#ns, id, ...columns, next.incarnation, ...place);
+    return this.#put(id, row, text.length);
   }
 
   /** The versions before the present one, the oldest first. To be called where nobody trims the log meanwhile. */
@@ -101,10 +143,9 @@ export class Contexts {
     const versions = new Map<number, Entry>();
     const kept = this.#sql.versions.all(this.#ns, id) as { version: number; entry: string }[];
     for (const { version, entry } of kept) versions.set(version, decodeEntry(id, entry));
-    const present = this.#sql.contextOf.get(this.#ns, id) as { past: number } | undefined;
-    let past = present?.past ?? 0;
-    for (let left = this.#historyLimit; past > 0 && left > 0; left--) {
-      const logged = this.#sql.logged.get(past, this.#ns, id) as { entry: string; past: number } | undefined;
+    let { past } = this.#rowOf(id);
+    for (let left = this.#historyLimit; past !== 0 && left > 0; left--) {
+      const logged = this.#logged(id, past) ?? this.#archive.get(id, past);
       if (logged === undefined) break;
       const entry = decodeEntry(id, logged.entry);
       versions.set(Number(entry.version), entry);
@@ -114,27 +155,40 @@ export class Contexts {
     return inOrder.slice(-this.#historyLimit || inOrder.length);
   }
 
-  /** Keeps what will not be in the log any more and is still needed. */
-  saveLogged(through: number): void {
-    if (this.#historyLimit === 0) return;
-    this.#sql.saveLogged.run(through, Math.min(this.#historyLimit, Number.MAX_SAFE_INTEGER));
-  }
-
-  #keep(id: string, found: Row, oldest: number): void {
-    if (this.#historyLimit === 0) return;
-    if (found.logged < oldest) this.#sql.keep.run(this.#ns, id);
+  /** @returns where the version that is about to be replaced can be found then. */
+  #keep(id: string, found: Row, oldest: number): number {
+    if (this.#historyLimit === 0) return found.logged || found.past;
     const version = Number(found.entry?.version);
     if (version % TRIM_EVERY === 0 && this.#historyLimit !== Infinity)
       this.#sql.trimVersions.run(this.#ns, id, version - this.#historyLimit);
+    return found.logged < oldest ? this.#archive.addPresent(id) : found.logged;
   }
 
   #rowOf(id: string): Row {
     const cached = this.#cache.get(id);
     if (cached !== undefined) return cached;
-    const found = this.#sql.contextOf.get(this.#ns, id) as { entry: string; logged: number; past: number } | undefined;
+    const ahead = this.#ahead.get(id);
+    const logged = ahead === undefined ? undefined : this.#logged(id, ahead);
+    if (logged !== undefined) {
+      const { entry, past } = logged;
+      return this.#remember(id, { entry: decodeEntry(id, entry), logged: ahead as number, past }, entry.length);
+    }
+    // What has gone from the log meanwhile is in the table.
+    const found = this.#sql.contextOf.get(this.#ns, id) as ContextRow | undefined;
     if (found === undefined) return this.#remember(id, NOTHING, 0);
-    const { entry, logged, past } = found;
-    return this.#remember(id, { entry: decodeEntry(id, entry), logged, past }, entry.length);
+    const { entry, revision, in_log: isLogged, past } = found;
+    const row = { entry: decodeEntry(id, entry), logged: isLogged === 1 ? revision : 0, past };
+    return this.#remember(id, row, entry.length);
+  }
+
+  #logged(id: string, revision: number): Archived | undefined {
+    return this.#sql.logged.get(revision, this.#ns, id) as Archived | undefined;
+  }
+
+  /** The table has it. */
+  #put(id: string, row: Row, bytes: number): Row {
+    this.#ahead.delete(id);
+    return this.#remember(id, row, bytes);
   }
 
   #remember(id: string, row: Row, bytes: number): Row {
@@ -143,8 +197,9 @@ export class Contexts {
   }
 }
 
-/** Where the log has the version before, once this is written over `found`. */
-function pastOf(found: Row, keeps: boolean | null): number {
-  if (keeps === null) return 0;
-  return keeps && found.logged > 0 ? found.logged : found.past;
+interface ContextRow {
+  readonly revision: number;
+  readonly in_log: number;
+  readonly past: number;
+  readonly entry: string;
 }
