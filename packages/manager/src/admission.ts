@@ -5,6 +5,12 @@ import { Rejection } from "./rejection.ts";
 import { type DataIssue, isSchema, type SchemaOption, validate } from "./schema.ts";
 import { byteSize } from "./size.ts";
 
+/** Data as a caller hands it in, or, `isOwn`, a copy of it that has been taken already. */
+export interface Given {
+  readonly data: object;
+  readonly isOwn?: boolean;
+}
+
 /**
  * Takes data in: a copy that is the store's own, or why not. `previous` is what it replaces, if anything.
  *
@@ -13,7 +19,7 @@ import { byteSize } from "./size.ts";
 export type Admit = (
   contextId: string,
   argument: "data" | "initialData",
-  data: object,
+  given: Given,
   previous?: object,
 ) => object | Rejection;
 
@@ -28,32 +34,28 @@ export interface Admission {
   readonly admit: Admit;
   /** Whether what is admitted may be other data than what was given: a schema puts out what it likes. */
   readonly alters: boolean;
-  /**
-   * Copies what is to be admitted later, so that the caller may do with it what it likes; `admit` does not copy that
-   * again. What cannot be copied is given back as it is, for `admit` to say why.
-   */
-  readonly take: (data: object, previous: object | undefined) => object;
+  /** Copies what is to be admitted later, so that the caller may do with it what it likes. What is wrong with it, `admit` says. */
+  readonly take: (data: object, previous: object | undefined) => Given;
 }
 
 const UNLIMITED: Limits = { maxDataBytes: Infinity, schema: undefined };
 
 export function admission(copy: Copy, limits: Limits = UNLIMITED): Admission {
-  let taken: WeakSet<object> | undefined; // most managers take nothing
   const take: Admission["take"] = (data, previous) => {
     const copied = copy(data, previous);
-    if (copied !== undefined) (taken ??= new WeakSet()).add(copied);
-    return copied ?? data;
+    return copied === undefined ? { data } : { data: copied, isOwn: true };
   };
-  const copyUntaken: Copy = (data, previous) => (taken?.has(data) === true ? data : copy(data, previous));
-  return { copy, take, admit: admitting(copyUntaken, limits), alters: limits.schema !== undefined };
+  return { copy, take, admit: admitting(copy, limits), alters: limits.schema !== undefined };
 }
 
 function admitting(copy: Copy, { maxDataBytes, schema }: Limits): Admit {
-  const admitCopy: Admit = (_contextId, argument, data, previous) =>
-    copy(data, previous) ?? new Rejection("INVALID", { argument, ...explain(data) });
+  const admitCopy: Admit = (_contextId, argument, { data, isOwn }, previous) => {
+    const copied = isOwn === true ? data : copy(data, previous);
+    return copied ?? new Rejection("INVALID", { argument, ...explain(data) });
+  };
 
-  const admitSized: Admit = (contextId, argument, data, previous) => {
-    const copied = admitCopy(contextId, argument, data, previous);
+  const admitSized: Admit = (contextId, argument, given, previous) => {
+    const copied = admitCopy(contextId, argument, given, previous);
     if (copied instanceof Rejection) return copied;
     const bytes = byteSize(copied);
     return bytes <= maxDataBytes ? copied : new Rejection("TOO_LARGE", { contextId, bytes, maxDataBytes });
@@ -62,8 +64,8 @@ function admitting(copy: Copy, { maxDataBytes, schema }: Limits): Admit {
   const admit = maxDataBytes === Infinity ? admitCopy : admitSized;
   if (schema === undefined) return admit;
 
-  return (contextId, argument, data, previous) => {
-    const copied = admit(contextId, argument, data, previous);
+  return (contextId, argument, given, previous) => {
+    const copied = admit(contextId, argument, given, previous);
     const wanted = isSchema(schema) ? schema : schema(contextId);
     if (copied instanceof Rejection || wanted === undefined) return copied;
     if (!isSchema(wanted)) return badSchema(`a Standard Schema or undefined for ${describe(contextId)}`, wanted);
@@ -73,7 +75,7 @@ function admitting(copy: Copy, { maxDataBytes, schema }: Limits): Admit {
     if ("issues" in result) return misfit(argument, result.issues);
     if (result.value === copied) return copied;
     if (!isPlainObject(result.value)) return badSchema("a schema whose output is a plain object", result.value);
-    return admit(contextId, argument, result.value, copied);
+    return admit(contextId, argument, { data: result.value }, copied);
   };
 }
 

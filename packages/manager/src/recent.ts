@@ -32,7 +32,7 @@ export class Recent<Value extends object, Key = string> {
     this.#young.set(key, value);
   }
 
-  delete(key: string): void {
+  delete(key: Key): void {
     this.#young.delete(key);
     this.#old.delete(key);
   }

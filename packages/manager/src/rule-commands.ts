@@ -1,5 +1,6 @@
 /** What rules are asked to do. Arguments have been checked before, in `commands.ts`. */
 
+import type { Given } from "./admission.ts";
 import type { Author, Entry, Expected } from "./entry.ts";
 import type { Edit } from "./patch.ts";
 
@@ -8,9 +9,8 @@ export interface Named {
   readonly operationId?: string | undefined;
 }
 
-export interface CreateCommand extends Named {
+export interface CreateCommand extends Named, Given {
   readonly contextId: string;
-  readonly data: object;
   readonly author: Author;
   readonly note: string | null;
 }
@@ -23,7 +23,7 @@ export interface UpdateCommand extends CreateCommand {
 /** A change to what the caller has read: a patch, or the whole data as the caller left it. */
 export interface EditCommand extends Named {
   readonly contextId: string;
-  readonly edit: Edit | { readonly kind: "data"; readonly data: object };
+  readonly edit: Edit | ({ readonly kind: "data" } & Given);
   /** `undefined` for what is there now. */
   readonly expected: Expected | undefined;
   /** What the caller has read, where it has a snapshot of it. */

@@ -63,7 +63,7 @@ export function create(
 ): Entry | Rejection {
   const { contextId } = command;
   if (found !== undefined) return new Rejection("EXISTS", { contextId });
-  const data = admit(contextId, "initialData", command.data);
+  const data = admit(contextId, "initialData", command);
   if (data instanceof Rejection) return data;
   const { contexts, maxContexts } = room; // only now: what ran while the data was read may have created some
   if (contexts >= maxContexts) return new Rejection("LIMIT", { contextId, contexts, maxContexts });
@@ -95,7 +95,7 @@ export function update(
   if (refused !== undefined) return refused;
   const { expected } = command;
   if (expected !== undefined && !matches(found, expected)) return conflict(found, expected);
-  const data = admit(command.contextId, "data", command.data, found.data);
+  const data = admit(command.contextId, "data", command, found.data);
   if (data instanceof Rejection) return data;
   return written(found, data, false, chainsOn(data, found.chains), command, time);
 }
@@ -128,7 +128,7 @@ export function edit(
     return conflict(found, base, edited.overlaps, versionsFrom(base, kept, found));
   }
   if (edited.differs !== true && isEqual(edited.data, found.data)) return found;
-  const data = admission.admit(command.contextId, "data", edited.data, found.data);
+  const data = admission.admit(command.contextId, "data", edited, found.data);
   if (data instanceof Rejection) return data;
   if (admission.alters && isEqual(data, found.data)) return found; // it may have put back what was taken away
   return written(found, data, false, chainsOn(data, edited.chains), command, time);
@@ -153,8 +153,9 @@ function isNewer(entry: Entry, other: Entry): boolean {
 
 function editedFrom(base: Entry, found: Entry, command: EditCommand, { copy }: Admission): Edited | Rejection {
   if (command.edit.kind !== "data") return applyEdit(command.edit, base, found);
-  const yours = copy(command.edit.data, base.data);
-  return yours === undefined ? invalidData(command.edit.data) : merged(yours, base, found, []);
+  const { data, isOwn } = command.edit;
+  const yours = isOwn === true ? data : copy(data, base.data);
+  return yours === undefined ? invalidData(data) : merged(yours, base, found, []);
 }
 
 /** Old data as a new version; `kept` is the entry that had it, if the history has. The present version stays. */

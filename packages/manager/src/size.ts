@@ -41,23 +41,33 @@ function byteSizeOfObject(fields: Readonly<Record<string, unknown>>): number {
   return size;
 }
 
-/** About the same, for what is bounded by its size: a text counts by its length. */
-export function roughSize(value: unknown): number {
-  if (typeof value === "string") return value.length + 2;
-  if (typeof value !== "object" || value === null) return 5;
-  return roughly.get(value) ?? roughSizeOfContainer(value);
+/** About the same, for what is bounded by its size: a text counts by its length. @param data - as the store has copied it. */
+export function roughSize(data: object): number {
+  return roughSizeOfContainer(data);
 }
 
 /** Of what is large: to remember the size of what is small costs more than to count it again. */
 const roughly = new WeakMap<object, number>();
 const LARGE = 1_000;
 
+function roughSizeOfValue(value: unknown): number {
+  if (typeof value === "string") return value.length + 2;
+  if (typeof value !== "object" || value === null) return 5;
+  const known = roughly.get(value);
+  if (known !== undefined) return known;
+  const size = roughSizeOfContainer(value);
+  if (size > LARGE) roughly.set(value, size);
+  return size;
+}
+
 function roughSizeOfContainer(value: object): number {
   let size = 2;
-  if (Array.isArray(value)) for (const element of value as unknown[]) size += roughSize(element) + 1;
-  else
-    for (const key of Object.keys(value)) size += key.length + 4 + roughSize((value as Record<string, unknown>)[key]);
-  if (size > LARGE && isOwned(value)) roughly.set(value, size);
+  if (Array.isArray(value)) {
+    for (const element of value as unknown[]) size += roughSizeOfValue(element) + 1;
+  } else {
+    const fields = value as Readonly<Record<string, unknown>>;
+    for (const key of Object.keys(fields)) size += key.length + 4 + roughSizeOfValue(fields[key]);
+  }
   return size;
 }
 

@@ -1,6 +1,6 @@
 /** Contexts in an engine, under the rules: commands go in, and come out committed. */
 
-import type { Admission } from "../admission.ts";
+import type { Admission, Given } from "../admission.ts";
 import { checkStorable } from "../arguments.ts";
 import type { Act } from "../changes.ts";
 import type { Clock } from "../clock.ts";
@@ -90,14 +90,14 @@ export class AsyncStore implements SharedStore {
   }
 
   create(command: rules.CreateCommand): Promise<Entry> {
-    const taken = { ...command, data: this.#take(command.contextId, command.data) };
+    const taken = { ...command, ...this.#take(command.contextId, command.data) };
     const plan: Job<Entry>["plan"] = (to, view) => staging.create(to, this.world(view), taken);
     const { contextId, operationId } = command;
     return this.run({ contextIds: [contextId], operationId, counts: this.#maxContexts !== Infinity, plan });
   }
 
   update(command: rules.UpdateCommand): Promise<Entry> {
-    const taken = { ...command, data: this.#take(command.contextId, command.data) };
+    const taken = { ...command, ...this.#take(command.contextId, command.data) };
     return this.run({
       contextIds: [command.contextId],
       operationId: command.operationId,
@@ -108,7 +108,7 @@ export class AsyncStore implements SharedStore {
   async edit(command: rules.EditCommand): Promise<Entry> {
     const { contextId, edit, expected, operationId } = command;
     const taken =
-      edit.kind === "data" ? { ...command, edit: { ...edit, data: this.#take(contextId, edit.data) } } : command;
+      edit.kind === "data" ? { ...command, edit: { ...edit, ...this.#take(contextId, edit.data) } } : command;
     try {
       return await this.run({
         contextIds: [contextId],
@@ -292,7 +292,7 @@ export class AsyncStore implements SharedStore {
   }
 
   /** What the caller does with its data from now on is no matter. What is wrong with it, the rules say in their turn. */
-  #take(contextId: string, data: object): object {
+  #take(contextId: string, data: object): Given {
     return this.admission.take(data, this.#committer.seen(contextId)?.data);
   }
 }

@@ -1,3 +1,4 @@
+import type { Given } from "../admission.ts";
 import { checkFunction, checkId, type ExpectedVersion, type WriteOptions } from "../arguments.ts";
 import { createCommand, patchCommand, removeCommand, updateCommand } from "../commands.ts";
 import { type SharedContext, wrap } from "../context.ts";
@@ -177,7 +178,7 @@ export class AsyncTransaction<Data extends object = JsonObject> {
     options?: WriteOptions,
   ): Promise<SharedContext<Data>> {
     const given = createCommand(this.#authorOf(contextId), contextId, initialData, options);
-    const command = { ...given, data: this.#take(contextId, given.data) };
+    const command = { ...given, ...this.#take(contextId, given.data) };
     await this.#load(contextId);
     return this.#accept("create", command, staging.create(this.#plan, this.#world, command));
   }
@@ -201,7 +202,7 @@ export class AsyncTransaction<Data extends object = JsonObject> {
     const given = updateCommand(this.#authorOf(contextId), contextId, data, expected ?? "", options);
     const taken = this.#take(contextId, given.data);
     await this.#load(contextId);
-    const command = { ...given, data: taken, expected: expected === undefined ? undefined : given.expected };
+    const command = { ...given, ...taken, expected: expected === undefined ? undefined : given.expected };
     return this.#accept("update", command, staging.update(this.#plan, this.#world, command));
   }
 
@@ -271,7 +272,7 @@ export class AsyncTransaction<Data extends object = JsonObject> {
   }
 
   /** What the caller does with its data while this waits is no matter. */
-  #take(contextId: string, data: object): object {
+  #take(contextId: string, data: object): Given {
     return this.#store.admission.take(data, this.#loaded.get(contextId)?.data);
   }
 
