@@ -128,6 +128,7 @@ export interface WriteOptions {
 
 /** What was said about a write: `null` when nothing was. */
 export function readNote(options: { readonly note?: string } | undefined): string | null {
+  if (options === undefined) return null; // most calls: before anything is looked up
   const note = optionsOf(options).note;
   if (note !== undefined && typeof note !== "string") throw invalid("options", "/note", "a string", describe(note));
   return note ?? null;
@@ -139,6 +140,7 @@ export function readMs<Key extends string>(
   key: Key,
   least: number,
 ): number | undefined {
+  if (options === undefined) return undefined;
   const ms: unknown = optionsOf(options)[key];
   if (ms === undefined) return undefined;
   if (typeof ms !== "number" || Number.isNaN(ms) || ms < least) {
