@@ -36,6 +36,7 @@ export interface Batch {
   readonly count: number;
   /** Whether every context goes before anything is written. */
   readonly clears: boolean;
+  /** Those that come to be are in that order. */
   readonly steps: readonly Step[];
   readonly lines: Lines;
 }
@@ -108,7 +109,13 @@ function batchOf(
       clears = true;
       for (const draft of drafts.values()) draft.clear();
     }
-    for (const write of transaction.writes) (drafts.get(write.id) as Draft).apply(write, index, count);
+    for (const write of transaction.writes) {
+      const draft = drafts.get(write.id) as Draft;
+      const isBorn = write.next != null && (draft.state === 0 || write.keeps === null);
+      draft.apply(write, index, count);
+      // The steps are in the order in which contexts come to be.
+      if (isBorn && drafts.delete(write.id)) drafts.set(write.id, draft);
+    }
   }
   const lines = new Lines(transactions, fitting);
   const steps: Step[] = [];

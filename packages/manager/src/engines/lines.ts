@@ -15,6 +15,8 @@ export class Lines {
   readonly texts: string[] = [];
   /** So many of the texts are for the change log. */
   readonly logged: number;
+  /** Whether there is anything to be told of them: of a lease that is renewed there is not. */
+  hasChanges = false;
   readonly #lineOf = new Map<Entry, number>();
   /** What stands for the revision of each transaction; nothing while all of them fit, each under its own number. */
   readonly #placeholders: readonly number[] | undefined;
@@ -38,6 +40,7 @@ export class Lines {
 
   #log(opId: string, changes: readonly LoggedChange[]): void {
     const head = this.texts.push("") - 1;
+    if (changes.length > 0) this.hasChanges = true;
     const told = changes.map(({ kind, contextId, agentId, note, entry }) => {
       return [kind, contextId, agentId, note, entry === null ? 0 : this.lineOf(entry) - head];
     });

@@ -2,19 +2,20 @@
 /** One database for processes on many machines, through PostgreSQL and the driver `pg`. */
 
 import { createHash } from "node:crypto";
-import { decodeChanges, decodeEntry } from "../codec.ts";
 import {
   type CommitOutcome,
   type Engine,
+  type EngineChange,
   type EngineChanges,
   type EngineOptions,
   type EnginePage,
   type EngineSupports,
   type Loaded,
-  settle,
   type Transaction,
 } from "../engine.ts";
 import type { Entry } from "../entry.ts";
+import { type Answer, type Batch, commitTogether } from "./batch.ts";
+import { decodeLines, decodeStored } from "./lines.ts";
 import { Connections, TIMEOUTS, type Timeouts, Unanswered } from "./postgres/connection.ts";
 import { loadDriver, type Row } from "./postgres/driver.ts";
 import { namespaceOf, prepareLayout } from "./postgres/layout.ts";
@@ -96,23 +97,20 @@ export class PostgresEngine implements Engine {
   }
 
   async commit(transactions: readonly Transaction[]): Promise<CommitOutcome[]> {
-    if (transactions.length === 0) return [];
-    await this.#giveUpDoubtful();
-    const attempt = `${this.#name}-${++this.#attempts}`;
-    const limits = [this.#historyLimit, this.#changeLogLimit];
-    let rows: readonly Row[];
-    try {
-      rows = await this.#connections.run(this.#sql.commit, [this.#ns, attempt, ...limits, ...payloadOf(transactions)]);
-    } catch (error) {
-      if (!(error instanceof Unanswered)) throw error;
-      this.#doubtful.add(attempt);
-      return transactions.map(() => ({ kind: "indeterminate", cause: error }));
+    let hasListeners = false;
+    const outcomes = await commitTogether(transactions, this.#historyLimit, async (batch) => {
+      const { answer, isHeard } = await this.#attempt(batch);
+      hasListeners = isHeard;
+      return answer;
+    });
+    let hasHappened = false;
+    for (const [index, { writes }] of transactions.entries()) {
+      if (outcomes[index]?.kind !== "ok") continue;
+      hasHappened = true;
+      for (const { id, next } of writes) if (next != null) this.#loader.remember(id, next);
     }
-    const [stamps = "", hasListeners] = (rows[0]?.[0] ?? "").split(";");
-    const revisions = stamps.split(",").map((text) => (text === "" ? Number.NaN : Number(text)));
-    const outcomes = transactions.map((transaction, index) => this.#settled(transaction, index, revisions));
-    if (outcomes.some(({ kind }) => kind === "ok")) {
-      if (hasListeners === "1") this.#notify();
+    if (hasHappened) {
+      if (hasListeners) this.#notify();
       this.#wake();
     }
     return outcomes;
@@ -121,22 +119,34 @@ export class PostgresEngine implements Engine {
   async list({ prefix, after, limit }: Parameters<Engine["list"]>[0]): Promise<EnginePage> {
     const rows = await this.#read(this.#sql.page, [this.#ns, after ?? 0, prefix, limit]);
     const found = rows.filter(([, seq]) => seq != null);
-    const entries = found.map(([, , id, text]) => decodeEntry(id as string, text as string));
+    const entries = found.map(([, , id, revision, text]) =>
+      decodeStored(id as string, text as string, Number(revision)),
+    );
     const next = found.length < limit ? undefined : (found.at(-1)?.[1] as string);
     return { entries, next, head: Number(rows[0]?.[0]) };
   }
 
   async changes({ after, limit }: Parameters<Engine["changes"]>[0]): Promise<EngineChanges> {
-    const rows = await this.#read(this.#sql.changes, [this.#ns, after, limit]);
-    const changes = rows.flatMap(([, , revision, op, text]) =>
-      revision == null ? [] : decodeChanges(Number(revision), op as string, text as string),
-    );
-    return { changes, head: Number(rows[0]?.[0]), oldest: Number(rows[0]?.[1]) };
+    const changes: EngineChange[] = [];
+    for (let from = after; ;) {
+      const rows = await this.#read(this.#sql.changes, [this.#ns, from, limit]);
+      const [head, oldest] = [Number(rows[0]?.[0]), Number(rows[0]?.[1])];
+      // What comes after a gap is for the next call to find out about.
+      if (changes.length > 0 && oldest > from + 1) return { changes, head, oldest: after + 1 };
+      const start = from;
+      for (const [, , revision, first, lines] of rows) {
+        if (revision == null) continue;
+        const told = decodeLines(Number(first), (lines as string).split("\n"));
+        for (const one of told) if (one.revision > start) changes.push(...one.changes);
+        from = Number(revision);
+      }
+      if (from === start || from >= head || changes.length >= limit) return { changes, head, oldest };
+    }
   }
 
   async history(id: string): Promise<Entry[]> {
     const rows = await this.#read(this.#sql.versions, [this.#ns, id, this.#historyLimit]);
-    return rows.map(([text]) => decodeEntry(id, text as string));
+    return rows.map(([revision, text]) => decodeStored(id, text as string, Number(revision)));
   }
 
   onWake(listener: () => void): () => void {
@@ -179,15 +189,24 @@ export class PostgresEngine implements Engine {
     }
   }
 
-  #settled({ writes }: Transaction, index: number, revisions: readonly number[]): CommitOutcome {
-    const revision = revisions[index] ?? Number.NaN;
-    if (Number.isNaN(revision)) return { kind: "mismatch" };
-    for (const { id, next } of writes) {
-      if (next == null) continue;
-      settle(next, revisions);
-      this.#loader.remember(id, next);
+  async #attempt(batch: Batch): Promise<{ readonly answer: Answer; readonly isHeard: boolean }> {
+    await this.#giveUpDoubtful();
+    const attempt = `${this.#name}-${++this.#attempts}`;
+    const limits = [this.#historyLimit, this.#changeLogLimit];
+    let rows: readonly Row[];
+    try {
+      rows = await this.#connections.run(this.#sql.commit, [this.#ns, attempt, ...limits, ...payloadOf(batch)]);
+    } catch (error) {
+      if (!(error instanceof Unanswered)) throw error;
+      this.#doubtful.add(attempt);
+      return { answer: { kind: "doubt", cause: error }, isHeard: false };
     }
-    return { kind: "ok", revision };
+    const [numbers = "", isHeard] = (rows[0]?.[0] ?? "").split(";");
+    const answer: Answer =
+      isHeard === undefined
+        ? { kind: "found", revisions: numbers.split(",").map(Number) }
+        : { kind: "done", base: Number(numbers) };
+    return { answer, isHeard: isHeard === "1" };
   }
 
   /**

@@ -4,13 +4,13 @@ import pg from "pg";
 import { afterAll, describe, expect, it } from "vitest";
 import type * as postgres from "../../src/engines/postgres.ts";
 import type * as tables from "../../src/engines/postgres/migrations/0001-initial.ts";
-import type * as procedures from "../../src/engines/postgres/migrations/0002-functions.ts";
+import type * as procedures from "../../src/engines/postgres/migrations/0003-batches.ts";
 import { findServer } from "./postgres-server.ts";
 import { moduleOf } from "./support.ts";
 
 const { openPostgres } = await moduleOf<typeof postgres>("engines/postgres");
 const { initial } = await moduleOf<typeof tables>("engines/postgres/migrations/0001-initial");
-const { functions } = await moduleOf<typeof procedures>("engines/postgres/migrations/0002-functions");
+const { batches } = await moduleOf<typeof procedures>("engines/postgres/migrations/0003-batches");
 
 const found = await findServer("postgres-log.test.ts");
 
@@ -34,9 +34,8 @@ describe.skipIf(found === undefined)("a reader of the log, while two transaction
     };
     const commit = (client: pg.Client, op: string): Promise<unknown> =>
       client.query(
-        `SELECT "${schema}".commit(1, $1, 0, 100, '{}', ARRAY[$1], ARRAY['[{"kind":"updated"}]'], '{false}', '{0}',
-          '{}', '{}', '{}', '{}', '{}')`,
-        [op],
+        `SELECT "${schema}".commit(1, $1, 0, 100, 1, 0, false, $2, '', '{}', '{}', '', '{}', '{}', '{}', '{}', '{}', '{}')`,
+        [op, JSON.stringify([op, ["updated", null, null, null, 0]])],
       );
     await slow.query("BEGIN");
     await commit(slow, "slow");
@@ -56,14 +55,14 @@ describe.skipIf(found === undefined)("a reader of the log, while two transaction
 
   it("would miss the first one if revisions came from a sequence", async () => {
     const schema = `${server.schema}_sequence`;
-    const counter = /UPDATE \S+namespaces\s+SET head = head \+ fitting[\s\S]*?INTO STRICT/;
-    const layout = initial(`"${schema}"`) + functions(`"${schema}"`);
+    const counter = /UPDATE \S+namespaces\s+SET head = head \+ p_count[\s\S]*?INTO STRICT/;
+    const layout = initial(`"${schema}"`) + batches(`"${schema}"`);
     const mutant = layout
-      .replace(counter, `SELECT nextval('"${schema}".revisions') - 1, 0, 0, 0 INTO STRICT`)
+      .replace(counter, `SELECT nextval('"${schema}".revisions') - 1, 0, false, 0 INTO STRICT`)
       .replace("n.head, n.trimmed", `(SELECT coalesce(max(l.revision), 0) FROM "${schema}".log l), n.trimmed`);
     expect(mutant).not.toMatch(counter);
     await server.query(`CREATE SCHEMA "${schema}"; CREATE SEQUENCE "${schema}".revisions; ${mutant}
-      CREATE TABLE "${schema}".layout (migrations integer NOT NULL); INSERT INTO "${schema}".layout VALUES (2)`);
+      CREATE TABLE "${schema}".layout (migrations integer NOT NULL); INSERT INTO "${schema}".layout VALUES (3)`);
     expect(await readDuringRace(schema)).toEqual(["fast"]);
   });
 

@@ -4,9 +4,11 @@
  * gives every transaction another connection to the server may stand between.
  */
 
+import { createHash } from "node:crypto";
 import { Socket } from "node:net";
 import { ContextError } from "../../errors.ts";
 import { type Driver, type DriverClient, type DriverPool, driverQuery, type PooledClient, type Row } from "./driver.ts";
+import { SET_ONCE } from "./functions/plans.ts";
 import type { PostgresSettings } from "./settings.ts";
 
 /** How long things may take; every command ends. */
@@ -35,6 +37,8 @@ export class Connections {
   readonly #settings: PostgresSettings;
   readonly #timeouts: Timeouts;
   readonly #pool: DriverPool;
+  /** Whether nobody else has the process of the server behind a connection: then it may keep what it is told. */
+  readonly #isOwn = new WeakMap<PooledClient, boolean>();
   /** Open sockets: where nobody answers, not even a goodbye is heard. */
   readonly #sockets = new Set<Socket>();
   #closing: Promise<void> | undefined;
@@ -59,7 +63,7 @@ export class Connections {
   async run(text: string, values: readonly unknown[]): Promise<readonly Row[]> {
     for (let attempt = 1; ; attempt++) {
       try {
-        return await this.using((client) => this.ask(client, text, values));
+        return await this.using((client) => this.#askAgain(client, text, values));
       } catch (error) {
         if (!isTransient(error) || attempt === RETRIES) throw error;
         await pause(Math.random() * 2 ** attempt);
@@ -83,10 +87,7 @@ export class Connections {
 
   /** Several statements on one connection. What is thrown is translated. */
   async using<Result>(act: (client: PooledClient) => Promise<Result>): Promise<Result> {
-    if (this.#closing !== undefined) throw new ContextError("CLOSED", {});
-    const client = await this.#pool.connect().catch((error: unknown) => {
-      throw this.#unavailable(error);
-    });
+    const client = await this.#connected();
     let isSound = false;
     try {
       const result = await act(client);
@@ -106,6 +107,29 @@ export class Connections {
   async ask(client: DriverClient, text: string, values: readonly unknown[]): Promise<readonly Row[]> {
     const { rows } = await client.query(driverQuery(text, values, this.#timeouts.queryMs));
     return rows;
+  }
+
+  /** A statement that will come again: where nobody else uses the connection, the server remembers it. */
+  async #askAgain(client: PooledClient, text: string, values: readonly unknown[]): Promise<readonly Row[]> {
+    const name = this.#isOwn.get(client) === true ? nameOf(text) : undefined;
+    const { rows } = await client.query(driverQuery(text, values, this.#timeouts.queryMs, name));
+    return rows;
+  }
+
+  async #connected(): Promise<PooledClient> {
+    if (this.#closing !== undefined) throw new ContextError("CLOSED", {});
+    let client: PooledClient | undefined;
+    try {
+      client = await this.#pool.connect();
+      if (!this.#isOwn.has(client)) {
+        const rows = await this.ask(client, SET_ONCE, [client.processID ?? null]);
+        this.#isOwn.set(client, rows.length > 0);
+      }
+      return client;
+    } catch (error) {
+      client?.release(true);
+      throw this.#unavailable(error);
+    }
   }
 
   close(): Promise<void> {
@@ -159,6 +183,19 @@ export class Connections {
   #reason(error: unknown): string {
     return `PostgreSQL at ${this.#settings.place}: ${messageOf(error)}`;
   }
+}
+
+const names = new Map<string, string>();
+
+/** The same for the same text and for no other, also where several have got to the same process of the server after all. */
+function nameOf(text: string): string {
+  let name = names.get(text);
+  if (name === undefined) {
+    const hash = createHash("sha256").update(text).digest("hex").slice(0, 16);
+    name = `shared_context.${/\.(\w+)/.exec(text)?.[1] ?? ""}.${hash}`;
+    names.set(text, name);
+  }
+  return name;
 }
 
 /** Serialisation failures and deadlocks, where the database is set up so that there are any: nothing has happened. */

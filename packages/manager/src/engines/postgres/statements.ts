@@ -13,20 +13,22 @@ const SQL = {
   addNamespace: `INSERT INTO @.namespaces (name) VALUES ($1) ON CONFLICT (name) DO NOTHING`,
 
   load: `SELECT * FROM @.load($1, $2::text[], $3::bigint[])`,
-  commit: `SELECT @.commit($1, $2, $3, $4, $5::text[], $6::text[], $7::text[], $8::boolean[], $9::integer[],
-    $10::integer[], $11::bigint[], $12::"char"[], $13::"char"[], $14::text[])`,
+  commit: `SELECT @.commit($1, $2, $3, $4, $5, $6, $7, $8, $9, $10::text[], $11::bigint[], $12, $13::integer[], $14::integer[],
+    $15::integer[], $16::integer[], $17::integer[], $18::integer[])`,
   // Whoever has the counter may still commit; whoever comes for it afterwards finds this.
-  giveUp: `WITH counter AS (UPDATE @.namespaces SET head = head WHERE ns = $1 RETURNING ns),
+  giveUp: `WITH counter AS (UPDATE @.namespaces SET has_void = true WHERE ns = $1 RETURNING ns),
       old AS (DELETE FROM @.void WHERE at < clock_timestamp() - interval '1 day')
     INSERT INTO @.void (attempt) SELECT $2 FROM counter ON CONFLICT DO NOTHING`,
-  page: `SELECT n.head, c.seq, c.id, c.entry FROM @.namespaces n LEFT JOIN LATERAL (
-      SELECT c.seq, c.id, c.entry FROM @.contexts c
+  page: `SELECT n.head, c.seq, c.id, c.revision, c.entry FROM @.namespaces n LEFT JOIN LATERAL (
+      SELECT c.seq, c.id, c.revision, c.entry FROM @.contexts c
       WHERE c.ns = n.ns AND c.seq > $2 AND starts_with(c.id, $3) ORDER BY c.seq LIMIT $4
     ) c ON true WHERE n.ns = $1 ORDER BY c.seq`,
   changes: `SELECT * FROM @.changes($1, $2, $3)`,
-  versions: `SELECT entry FROM (
-      SELECT revision, entry FROM @.versions WHERE ns = $1 AND id = $2 ORDER BY revision DESC LIMIT $3
-    ) newest ORDER BY revision`,
+  versions: `SELECT revision, entry FROM (
+      SELECT v.number, v.revision, v.entry FROM @.contexts c JOIN @.versions v
+        ON v.ns = c.ns AND v.seq = c.seq AND v.number >= c.first
+      WHERE c.ns = $1 AND c.id = $2 ORDER BY v.number DESC LIMIT $3
+    ) newest ORDER BY number`,
   head: `SELECT head FROM @.namespaces WHERE ns = $1`,
   // As long as the connection lives. Commits look whether somebody has this lock, and notify only then.
   attend: `SELECT pg_advisory_lock_shared(tableoid::integer, ns) FROM @.namespaces WHERE ns = $1`,
