@@ -16,7 +16,7 @@ import {
 import type { Entry } from "../entry.ts";
 import { type Answer, type Batch, commitTogether } from "./batch.ts";
 import { decodeLines, decodeStored } from "./lines.ts";
-import { Connections, TIMEOUTS, type Timeouts, Unanswered } from "./postgres/connection.ts";
+import { Connections, type Question, TIMEOUTS, type Timeouts, Unanswered } from "./postgres/connection.ts";
 import { loadDriver, type Row } from "./postgres/driver.ts";
 import { namespaceOf, prepareLayout } from "./postgres/layout.ts";
 import { Listener } from "./postgres/listener.ts";
@@ -49,6 +49,12 @@ export async function openPostgres(
 /** Names of channels are short, and one too many listeners on one is no harm. */
 function channelOf(schema: string, ns: number): string {
   return `shared_context_${ns}_${createHash("sha256").update(schema).digest("hex").slice(0, 16)}`;
+}
+
+/** Most reads are of one context, and a function takes a third more time for that (measured). */
+function loading(sql: Statements, ns: number, ids: readonly string[], revisions: readonly (number | null)[]): Question {
+  const all = { text: sql.load, values: [ns, ids, revisions] };
+  return ids.length === 1 ? { ...all, prepared: { text: sql.loadOne, values: [ns, ids[0], revisions[0]] } } : all;
 }
 
 interface Parts {
@@ -85,7 +91,7 @@ export class PostgresEngine implements Engine {
     this.#ns = ns;
     this.#channel = channel;
     this.#timeouts = timeouts;
-    this.#loader = new Loader((ids, revisions) => this.#read(sql.load, [ns, ids, revisions]));
+    this.#loader = new Loader((ids, revisions) => this.#read(loading(sql, ns, ids, revisions)));
     // There is no infinity in SQL.
     this.#historyLimit = Math.min(options.historyLimit, Number.MAX_SAFE_INTEGER);
     this.#changeLogLimit = Math.min(options.changeLogLimit, Number.MAX_SAFE_INTEGER);
@@ -117,7 +123,7 @@ export class PostgresEngine implements Engine {
   }
 
   async list({ prefix, after, limit }: Parameters<Engine["list"]>[0]): Promise<EnginePage> {
-    const rows = await this.#read(this.#sql.page, [this.#ns, after ?? 0, prefix, limit]);
+    const rows = await this.#read({ text: this.#sql.page, values: [this.#ns, after ?? 0, prefix, limit] });
     const found = rows.filter(([, seq]) => seq != null);
     const entries = found.map(([, , id, revision, text]) =>
       decodeStored(id as string, text as string, Number(revision)),
@@ -129,7 +135,7 @@ export class PostgresEngine implements Engine {
   async changes({ after, limit }: Parameters<Engine["changes"]>[0]): Promise<EngineChanges> {
     const changes: EngineChange[] = [];
     for (let from = after; ;) {
-      const rows = await this.#read(this.#sql.changes, [this.#ns, from, limit]);
+      const rows = await this.#read({ text: this.#sql.changes, values: [this.#ns, from, limit] });
       const [head, oldest] = [Number(rows[0]?.[0]), Number(rows[0]?.[1])];
       // What comes after a gap is for the next call to find out about.
       if (changes.length > 0 && oldest > from + 1) return { changes, head, oldest: after + 1 };
@@ -145,7 +151,7 @@ export class PostgresEngine implements Engine {
   }
 
   async history(id: string): Promise<Entry[]> {
-    const rows = await this.#read(this.#sql.versions, [this.#ns, id, this.#historyLimit]);
+    const rows = await this.#read({ text: this.#sql.versions, values: [this.#ns, id, this.#historyLimit] });
     return rows.map(([revision, text]) => decodeStored(id, text as string, Number(revision)));
   }
 
@@ -156,7 +162,7 @@ export class PostgresEngine implements Engine {
       channel: this.#channel,
       queryMs: this.#timeouts.queryMs,
       attend: { text: this.#sql.attend, values: [this.#ns] },
-      head: async () => Number((await this.#connections.read(this.#sql.head, [this.#ns]))[0]?.[0]),
+      head: async () => Number((await this.#connections.read({ text: this.#sql.head, values: [this.#ns] }))[0]?.[0]),
       notify: () => this.#notify(),
       wake: () => this.#wake(),
     });
@@ -173,9 +179,9 @@ export class PostgresEngine implements Engine {
   }
 
   /** What is read is never what a commit in doubt may still change. */
-  async #read(text: string, values: readonly unknown[]): Promise<readonly Row[]> {
+  async #read(question: Question): Promise<readonly Row[]> {
     await this.#giveUpDoubtful();
-    return this.#connections.read(text, values);
+    return this.#connections.read(question);
   }
 
   /**
@@ -184,7 +190,7 @@ export class PostgresEngine implements Engine {
    */
   async #giveUpDoubtful(): Promise<void> {
     for (const attempt of this.#doubtful) {
-      await this.#connections.read(this.#sql.giveUp, [this.#ns, attempt]);
+      await this.#connections.read({ text: this.#sql.giveUp, values: [this.#ns, attempt] });
       this.#doubtful.delete(attempt);
     }
   }
@@ -192,10 +198,10 @@ export class PostgresEngine implements Engine {
   async #attempt(batch: Batch): Promise<{ readonly answer: Answer; readonly isHeard: boolean }> {
     await this.#giveUpDoubtful();
     const attempt = `${this.#name}-${++this.#attempts}`;
-    const limits = [this.#historyLimit, this.#changeLogLimit];
+    const values = [this.#ns, attempt, this.#historyLimit, this.#changeLogLimit, ...payloadOf(batch)];
     let rows: readonly Row[];
     try {
-      rows = await this.#connections.run(this.#sql.commit, [this.#ns, attempt, ...limits, ...payloadOf(batch)]);
+      rows = await this.#connections.run({ text: this.#sql.commit, values });
     } catch (error) {
       if (!(error instanceof Unanswered)) throw error;
       this.#doubtful.add(attempt);
@@ -223,7 +229,7 @@ export class PostgresEngine implements Engine {
     while (this.#notifyAgain) {
       this.#notifyAgain = false;
       // It is a hint: who misses it finds the change by looking.
-      await this.#connections.run(this.#sql.notify, [this.#channel]).catch(() => undefined);
+      await this.#connections.run({ text: this.#sql.notify, values: [this.#channel] }).catch(() => undefined);
     }
     this.#isNotifying = false;
   }

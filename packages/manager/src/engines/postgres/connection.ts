@@ -29,6 +29,14 @@ const RETRIES = 8;
 const READ_AGAIN_MS = 2_000;
 const READ_PAUSE_MS = 20;
 
+/** One statement. */
+export interface Question {
+  readonly text: string;
+  readonly values: readonly unknown[];
+  /** What asks the same, and is faster where it need not be planned each time. */
+  readonly prepared?: Omit<Question, "prepared">;
+}
+
 /** A statement that was sent and not answered: it may have been carried out. */
 export class Unanswered extends Error {}
 
@@ -60,10 +68,10 @@ export class Connections {
   }
 
   /** One statement, which is a transaction. @throws ContextError UNAVAILABLE; Unanswered. */
-  async run(text: string, values: readonly unknown[]): Promise<readonly Row[]> {
+  async run(question: Question): Promise<readonly Row[]> {
     for (let attempt = 1; ; attempt++) {
       try {
-        return await this.using((client) => this.#askAgain(client, text, values));
+        return await this.using((client) => this.#askAgain(client, question));
       } catch (error) {
         if (!isTransient(error) || attempt === RETRIES) throw error;
         await pause(Math.random() * 2 ** attempt);
@@ -72,11 +80,11 @@ export class Connections {
   }
 
   /** Something that may as well be done twice: where a connection is cut, on another one. @throws ContextError. */
-  async read(text: string, values: readonly unknown[]): Promise<readonly Row[]> {
+  async read(question: Question): Promise<readonly Row[]> {
     const startMs = performance.now();
     for (let attempt = 1; ; attempt++) {
       try {
-        return await this.run(text, values);
+        return await this.run(question);
       } catch (error) {
         const isOver = !isCut(error) || performance.now() - startMs > READ_AGAIN_MS;
         if (isOver || this.#closing !== undefined) throw this.#unavailable(error);
@@ -110,10 +118,18 @@ export class Connections {
   }
 
   /** A statement that will come again: where nobody else uses the connection, the server remembers it. */
-  async #askAgain(client: PooledClient, text: string, values: readonly unknown[]): Promise<readonly Row[]> {
-    const name = this.#isOwn.get(client) === true ? nameOf(text) : undefined;
-    const { rows } = await client.query(driverQuery(text, values, this.#timeouts.queryMs, name));
-    return rows;
+  async #askAgain(client: PooledClient, question: Question): Promise<readonly Row[]> {
+    if (this.#isOwn.get(client) !== true) return this.ask(client, question.text, question.values);
+    const { text, values } = question.prepared ?? question;
+    try {
+      const { rows } = await client.query(driverQuery(text, values, this.#timeouts.queryMs, nameOf(text)));
+      return rows;
+    } catch (error) {
+      // It has not been carried out: another process serves the connection after all.
+      if (!MISNAMED.includes(codeOf(error))) throw error;
+      this.#isOwn.set(client, false);
+      return this.ask(client, question.text, question.values);
+    }
   }
 
   async #connected(): Promise<PooledClient> {
@@ -184,6 +200,9 @@ export class Connections {
     return `PostgreSQL at ${this.#settings.place}: ${messageOf(error)}`;
   }
 }
+
+/** A prepared statement that is not there, or is there already. */
+const MISNAMED: readonly unknown[] = ["26000", "42P05"];
 
 const names = new Map<string, string>();
 

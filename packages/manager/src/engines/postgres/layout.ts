@@ -40,10 +40,11 @@ export async function prepareLayout(connections: Connections, sql: Statements, s
 }
 
 export async function namespaceOf(connections: Connections, sql: Statements, name: string): Promise<number> {
-  const find = async (): Promise<string | null | undefined> => (await connections.read(sql.namespace, [name]))[0]?.[0];
+  const find = async (): Promise<string | null | undefined> =>
+    (await connections.read({ text: sql.namespace, values: [name] }))[0]?.[0];
   let ns = await find();
   if (ns == null) {
-    await connections.read(sql.addNamespace, [name]);
+    await connections.read({ text: sql.addNamespace, values: [name] });
     ns = await find();
   }
   return Number(ns);

@@ -13,6 +13,9 @@ const SQL = {
   addNamespace: `INSERT INTO @.namespaces (name) VALUES ($1) ON CONFLICT (name) DO NOTHING`,
 
   load: `SELECT * FROM @.load($1, $2::text[], $3::bigint[])`,
+  loadOne: `SELECT n.head, n.contexts, (extract(epoch FROM clock_timestamp()) * 1000)::text,
+      c.id, c.revision, CASE WHEN c.revision IS DISTINCT FROM $3 THEN c.entry END
+    FROM @.namespaces n LEFT JOIN @.contexts c ON c.ns = $1 AND c.id = $2 WHERE n.ns = $1`,
   commit: `SELECT @.commit($1, $2, $3, $4, $5, $6, $7, $8, $9, $10::text[], $11::bigint[], $12, $13::integer[], $14::integer[],
     $15::integer[], $16::integer[], $17::integer[], $18::integer[])`,
   // Whoever has the counter may still commit; whoever comes for it afterwards finds this.
