@@ -21,9 +21,12 @@ import { loadDriver, type Row } from "./postgres/driver.ts";
 import { namespaceOf, prepareLayout } from "./postgres/layout.ts";
 import { Listener } from "./postgres/listener.ts";
 import { Loader } from "./postgres/loader.ts";
-import { payloadOf } from "./postgres/payload.ts";
+import { payloadOf, replacementOf } from "./postgres/payload.ts";
 import { quoted, settingsOf } from "./postgres/settings.ts";
 import { type Statements, statements } from "./postgres/statements.ts";
+
+/** Where others write too, to try first and to be told no is a round trip more. */
+const BUSY_COMMITS = 8;
 
 /** @param url - all of it but its parameters. */
 export async function openPostgres(
@@ -80,6 +83,10 @@ export class PostgresEngine implements Engine {
   #attempts = 0;
   /** Attempts to commit that were not answered. */
   readonly #doubtful = new Set<string>();
+  /** Something was in the way of the last commit. */
+  #wasBusy = false;
+  /** For so many commits it is not tried whether nothing is in their way: for the last two something was. */
+  #busyFor = 0;
   #isNotifying = false;
   #notifyAgain = false;
   readonly #listeners = new Set<() => void>();
@@ -201,7 +208,7 @@ export class PostgresEngine implements Engine {
     const values = [this.#ns, attempt, this.#historyLimit, this.#changeLogLimit, ...payloadOf(batch)];
     let rows: readonly Row[];
     try {
-      rows = await this.#connections.run({ text: this.#sql.commit, values });
+      rows = await this.#ask({ text: this.#sql.commit, values }, batch);
     } catch (error) {
       if (!(error instanceof Unanswered)) throw error;
       this.#doubtful.add(attempt);
@@ -213,6 +220,23 @@ export class PostgresEngine implements Engine {
         ? { kind: "found", revisions: numbers.split(",").map(Number) }
         : { kind: "done", base: Number(numbers) };
     return { answer, isHeard: isHeard === "1" };
+  }
+
+  async #ask(commit: Question, batch: Batch): Promise<readonly Row[]> {
+    const replacement = replacementOf(batch, this.#historyLimit);
+    if (replacement === undefined || this.#busyFor > 0) {
+      this.#busyFor = Math.max(0, this.#busyFor - 1);
+      return this.#connections.run(commit);
+    }
+    const prepared = { text: this.#sql.replaceOne, values: [this.#ns, ...replacement] };
+    const rows = await this.#connections.run({ ...commit, prepared });
+    if (rows.length > 0) {
+      this.#wasBusy = false;
+      return rows;
+    }
+    if (this.#wasBusy) this.#busyFor = BUSY_COMMITS;
+    this.#wasBusy = !this.#wasBusy;
+    return this.#connections.run(commit);
   }
 
   /**

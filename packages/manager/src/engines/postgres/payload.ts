@@ -20,6 +20,16 @@ export function payloadOf({ count, clears, steps, lines }: Batch): readonly unkn
   ];
 }
 
+/** The parameters of `replaceOne` after the namespace; nothing where a batch is more than that. */
+export function replacementOf({ count, steps, lines }: Batch, historyLimit: number): readonly unknown[] | undefined {
+  const [step] = steps;
+  if (count !== 1 || steps.length !== 1 || step === undefined || !lines.hasChanges) return undefined;
+  const { id, expect = 0, forgets, keepsStored, last } = step;
+  if (expect === 0 || forgets || last === undefined) return undefined;
+  const { texts, logged } = lines;
+  return [id, expect, historyLimit, keepsStored, texts.slice(0, logged).join("\n"), texts[last.line]];
+}
+
 /** By how many contexts there are more than before, or than none. */
 function growthOf(steps: readonly Step[], clears: boolean): number {
   let growth = 0;

@@ -18,8 +18,27 @@ const SQL = {
     FROM @.namespaces n LEFT JOIN @.contexts c ON c.ns = $1 AND c.id = $2 WHERE n.ns = $1`,
   commit: `SELECT @.commit($1, $2, $3, $4, $5, $6, $7, $8, $9, $10::text[], $11::bigint[], $12, $13::integer[], $14::integer[],
     $15::integer[], $16::integer[], $17::integer[], $18::integer[])`,
+  // The most frequent commit, where nothing is in its way: the function takes twice as long for it. No row where there
+  // is more to do, or where the counter has moved since the context was looked at, and then nothing has happened. Who
+  // waits for the counter looks at its row again, and at nothing else: so it is compared with what it was.
+  replaceOne: `WITH counter AS (
+      UPDATE @.namespaces n SET head = n.head + 1 FROM @.contexts c
+        WHERE n.ns = $1 AND n.head = (SELECT head FROM @.namespaces WHERE ns = $1)
+          AND n.void_until < clock_timestamp() AND (n.head + 1) % 256 <> 0
+          AND c.ns = $1 AND c.id = $2 AND c.revision = $3 AND c.next - c.first < $4::bigint + 16
+        RETURNING n.head, n.tableoid::integer AS counters, c.ctid AS place, c.seq, c.next, c.revision, c.entry
+    ), old AS (
+      INSERT INTO @.versions (ns, seq, number, revision, entry)
+        SELECT $1, o.seq, o.next, o.revision, o.entry FROM counter o WHERE $5::boolean
+    ), logged AS (
+      INSERT INTO @.log (ns, revision, first, lines) SELECT $1, o.head, o.head, $6 FROM counter o
+    )
+    UPDATE @.contexts c SET revision = o.head, entry = $7, next = o.next + $5::boolean::integer
+      FROM counter o WHERE c.ctid = o.place
+      RETURNING o.head - 1 || ';' || (NOT pg_try_advisory_xact_lock(o.counters, $1))::integer`,
   // Whoever has the counter may still commit; whoever comes for it afterwards finds this.
-  giveUp: `WITH counter AS (UPDATE @.namespaces SET has_void = true WHERE ns = $1 RETURNING ns),
+  giveUp: `WITH counter AS (UPDATE @.namespaces
+        SET void_until = clock_timestamp() + interval '1 day' WHERE ns = $1 RETURNING ns),
       old AS (DELETE FROM @.void WHERE at < clock_timestamp() - interval '1 day')
     INSERT INTO @.void (attempt) SELECT $2 FROM counter ON CONFLICT DO NOTHING`,
   page: `SELECT n.head, c.seq, c.id, c.revision, c.entry FROM @.namespaces n LEFT JOIN LATERAL (

@@ -26,6 +26,7 @@ DECLARE
   acts CONSTANT text[] := string_to_array(p_acts, NULL);
   texts text[];
   fits boolean;
+  is_full boolean;              -- whether a history may be longer than it should
   places tid[];                 -- where the contexts are: nobody else moves them once the counter is taken
   seen bigint;                  -- the counter when the contexts were looked at
   base bigint;                  -- the counter before
@@ -36,19 +37,22 @@ DECLARE
 BEGIN
   ${PLANNED_ONCE}
   LOOP
-    SELECT n.head, s.fits, s.places INTO STRICT seen, fits, places FROM ${schema}.namespaces n, (
+    SELECT n.head, s.fits, s.is_full, s.places INTO STRICT seen, fits, is_full, places FROM ${schema}.namespaces n, (
         SELECT coalesce(bool_and(s.expect = coalesce(c.revision, 0)), true) AS fits,
+          -- Most of the time history may run over a little: to drop some at every write costs as much as the write.
+          bool_or(c.kept + s.replaced >= p_history + 16) AS is_full,
           array_agg(c.place ORDER BY s.n) AS places
-        FROM unnest(p_ids, p_expects) WITH ORDINALITY s(id, expect, n)
+        FROM unnest(p_ids, p_expects, p_replaced) WITH ORDINALITY s(id, expect, replaced, n)
           LEFT JOIN LATERAL (
-            SELECT c.revision, c.ctid AS place FROM ${schema}.contexts c WHERE c.ns = p_ns AND c.id = s.id OFFSET 0
+            SELECT c.revision, c.next - c.first AS kept, c.ctid AS place
+            FROM ${schema}.contexts c WHERE c.ns = p_ns AND c.id = s.id OFFSET 0
           ) c ON true
       ) s WHERE n.ns = p_ns;
     EXIT WHEN NOT fits OR p_count = 0 OR base IS NOT NULL;
     UPDATE ${schema}.namespaces
       SET head = head + p_count, contexts = p_growth + CASE WHEN p_clears THEN 0 ELSE contexts END
       WHERE ns = p_ns
-      RETURNING head - p_count, trimmed, has_void, tableoid INTO STRICT base, base_trimmed, may_be_void, counters;
+      RETURNING head - p_count, trimmed, void_until > clock_timestamp(), tableoid INTO STRICT base, base_trimmed, may_be_void, counters;
     EXIT WHEN base = seen;
   END LOOP;
   IF NOT fits THEN
@@ -86,29 +90,37 @@ BEGIN
     DELETE FROM ${schema}.versions v USING (SELECT gone.seq, gone.first FROM gone OFFSET 0) g
       WHERE v.ns = p_ns AND v.seq = g.seq AND v.number >= g.first;
   END IF;
-  IF strpos(p_acts, 'k') > 0 OR strpos(p_acts, 'r') > 0 THEN
-    -- Most of the time history may run over a little: to drop some at every write costs as much as the write.
-    WITH put AS (
-      UPDATE ${schema}.contexts c SET revision = base + s.rank, entry = texts[s.line], next = s.upto,
-          first = CASE WHEN s.upto - s.first > p_history + 16 THEN s.upto - p_history ELSE s.first END
-        FROM (
-          SELECT s.place, s.act, s.line, s.rank, o.*, o.next + (s.act = 'k')::integer + s.replaced AS upto
-          FROM unnest(places, acts, p_lines, p_ranks, p_replaced) s(place, act, line, rank, replaced),
-            LATERAL (
-              SELECT o.first, o.next, o.revision AS was, o.entry AS before
-              FROM ${schema}.contexts o WHERE o.ctid = s.place OFFSET 0
-            ) o
-          WHERE s.act IN ('k', 'r')
-        ) s
-        WHERE c.ctid = s.place
-        RETURNING c.seq, s.act, s.first AS first_before, c.first, s.next, s.was, s.before
-    ), dropped AS (
-      DELETE FROM ${schema}.versions v
-        USING (SELECT p.seq, p.first_before, p.first FROM put p WHERE p.first_before < p.first OFFSET 0) p
-        WHERE v.ns = p_ns AND v.seq = p.seq AND v.number >= p.first_before AND v.number < p.first
-    )
+  -- One statement for all of that takes twice as long (measured).
+  IF strpos(p_acts, 'k') > 0 THEN
     INSERT INTO ${schema}.versions (ns, seq, number, revision, entry)
-      SELECT p_ns, p.seq, p.next, p.was, p.before FROM put p WHERE p.act = 'k';
+      SELECT p_ns, c.seq, c.next, c.revision, c.entry
+      FROM unnest(places, acts) s(place, act),
+        LATERAL (
+          SELECT c.seq, c.next, c.revision, c.entry FROM ${schema}.contexts c WHERE c.ctid = s.place OFFSET 0
+        ) c
+      WHERE s.act = 'k';
+  END IF;
+  IF is_full THEN
+    DELETE FROM ${schema}.versions v
+      USING (
+        SELECT c.seq, c.first, c.next + (s.act = 'k')::integer + s.replaced AS next
+        FROM unnest(places, acts, p_replaced) s(place, act, replaced),
+          LATERAL (SELECT c.seq, c.first, c.next FROM ${schema}.contexts c WHERE c.ctid = s.place OFFSET 0) c
+        WHERE s.act IN ('k', 'r') OFFSET 0
+      ) c
+      WHERE v.ns = p_ns AND v.seq = c.seq AND c.next - c.first > p_history + 16
+        AND v.number >= c.first AND v.number < c.next - p_history;
+  END IF;
+  IF strpos(p_acts, 'k') > 0 OR strpos(p_acts, 'r') > 0 THEN
+    UPDATE ${schema}.contexts c
+      SET revision = base + s.rank, entry = texts[s.line], next = c.next + s.more,
+        first = CASE WHEN c.next + s.more - c.first > p_history + 16 THEN c.next + s.more - p_history ELSE c.first END
+      FROM (
+        SELECT s.place, s.line, s.rank, (s.act = 'k')::integer + s.replaced AS more
+        FROM unnest(places, acts, p_lines, p_ranks, p_replaced) s(place, act, line, rank, replaced)
+        WHERE s.act IN ('k', 'r') OFFSET 0
+      ) s
+      WHERE c.ctid = s.place;
   END IF;
   IF strpos(p_acts, 'b') > 0 OR strpos(p_acts, 'f') > 0 THEN
     INSERT INTO ${schema}.contexts (ns, id, revision, entry, next)

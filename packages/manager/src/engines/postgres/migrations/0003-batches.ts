@@ -4,7 +4,8 @@ import { readFunctions } from "../functions/read.ts";
 /**
  * A row of `log` is a whole commit, as lines of text that are stored as they are: to press them would take longer than
  * to write them. Versions have numbers, counted for each context, so that the oldest are found without a look at what
- * was deleted before them. `has_void` says that `void` is worth a look.
+ * was deleted before them. Until `void_until` the table
+ * `void` is worth a look.
  *
  * The functions take and return other things than before: a process that still runs an older version of this package is
  * UNAVAILABLE from then on.
@@ -17,8 +18,9 @@ DROP FUNCTION IF EXISTS ${schema}.commit(integer, text, bigint, bigint, text[], 
   integer[], bigint[], "char"[], "char"[], text[]);
 DROP FUNCTION IF EXISTS ${schema}.changes(integer, bigint, bigint);
 
-ALTER TABLE ${schema}.namespaces ADD COLUMN has_void boolean NOT NULL DEFAULT false;
-UPDATE ${schema}.namespaces SET has_void = true WHERE EXISTS (SELECT FROM ${schema}.void);
+ALTER TABLE ${schema}.namespaces ADD COLUMN void_until timestamptz NOT NULL DEFAULT '-infinity';
+UPDATE ${schema}.namespaces SET void_until = clock_timestamp() + interval '1 day'
+  WHERE EXISTS (SELECT FROM ${schema}.void);
 
 ALTER TABLE ${schema}.contexts
   ADD COLUMN first bigint NOT NULL DEFAULT 1,
