@@ -211,7 +211,7 @@ function nameOf(text: string): string {
   let name = names.get(text);
   if (name === undefined) {
     const hash = createHash("sha256").update(text).digest("hex").slice(0, 16);
-    name = `shared_context.${/\.(\w+)/.exec(text)?.[1] ?? ""}.${hash}`;
+    name = `shared_context.${/^\/\* (\w+)/.exec(text)?.[1] ?? ""}.${hash}`;
     names.set(text, name);
   }
   return name;

@@ -61,6 +61,10 @@ export type Statements = Readonly<Record<keyof typeof SQL, string>>;
 
 /** @param schema - quoted. */
 export function statements(schema: string): Statements {
-  const texts = Object.entries(SQL).map(([name, text]) => [name, text.replaceAll("@.", () => `${schema}.`)]);
+  // Whoever looks at what the server is doing sees which one it is.
+  const texts = Object.entries(SQL).map(([name, text]) => [
+    name,
+    `/* ${name} */ ${text.replaceAll("@.", () => `${schema}.`)}`,
+  ]);
   return Object.fromEntries(texts) as Statements;
 }
