@@ -37,11 +37,12 @@ for from = MOST + 1, LINES - 1, MOST do
 end
 
 -- The last revision, how many contexts have ever been created, and the first revision that the log still has.
-local head, created, oldest = 0, 0, 1
+-- Those that mostly stay as they are stay texts: to write a number takes longer than to find it.
+local head, created, oldest = 0, '0', '1'
 if found[1] then
-  local numbers = { match(found[1], '^2 (%d+) (%d+) (%d+)$') }
-  if #numbers == 0 then return redis.error_reply('CORRUPT the head of the store is no head') end
-  head, created, oldest = tonumber(numbers[1]), tonumber(numbers[2]), tonumber(numbers[3])
+  head, created, oldest = match(found[1], '^2 (%d+) (%d+) (%d+)$')
+  if not head then return redis.error_reply('CORRUPT the head of the store is no head') end
+  head = tonumber(head)
 end
 
 -- Of each context five numbers: the revision it must have, -1 for any; what becomes of what is there; the line that it is
@@ -68,8 +69,9 @@ if count == 0 then return head end
 local function digits(number) return format('%.0f', number) end
 
 local last = head + count
+local lastText = digits(last)
 local function append(...)
-  local id, first = digits(last) .. '-0', digits(head + 1)
+  local id, first = lastText .. '-0', count == 1 and lastText or digits(head + 1)
   if head == 0 then return redis.pcall('XADD', log, id, 'first', first, ...) end
   return redis.pcall('XADD', log, 'NOMKSTREAM', id, 'first', first, ...)
 end
@@ -111,8 +113,8 @@ for n = 1, contexts do
     end
     if line > 0 then
       if not sequence then
-        created = created + 1
-        sequence, from, next = digits(created), 1, 1
+        created = digits(created + 1)
+        sequence, from, next = created, 1, 1
         placed[#placed + 1] = sequence
         placed[#placed + 1] = id
       end
@@ -133,7 +135,7 @@ for n = 1, contexts do
         from = next - versionsKept
       end
       set[#set + 1] = id
-      set[#set + 1] = digits(head + rank) .. ' ' .. sequence .. ' ' .. from .. ' ' .. next .. '\\n' .. ARGV[LINES + line - 1]
+      set[#set + 1] = (rank == count and lastText or digits(head + rank)) .. ' ' .. sequence .. ' ' .. from .. ' ' .. next .. '\\n' .. ARGV[LINES + line - 1]
     end
   end
 end
@@ -141,7 +143,7 @@ end
 -- Trimming is approximate, so what is left says where it begins.
 if changesKept > 0 and last > changesKept and math.floor(head / 64) ~= math.floor(last / 64) then
   if call('XTRIM', log, 'MINID', '~', digits(last - changesKept + 1)) > 0 then
-    oldest = tonumber(call('XRANGE', log, '-', '+', 'COUNT', 1)[1][2][2])
+    oldest = call('XRANGE', log, '-', '+', 'COUNT', 1)[1][2][2]
   end
 end
 
@@ -155,10 +157,10 @@ spread('ZREM', order, displaced)
 spread('ZADD', order, placed)
 spread('HSET', versions, kept)
 spread('HDEL', versions, dropped)
-set[2] = '2 ' .. digits(last) .. ' ' .. digits(created) .. ' ' .. digits(oldest)
+set[2] = '2 ' .. lastText .. ' ' .. created .. ' ' .. oldest
 spread('HSET', entries, set)
 -- A hint, and no more: a user who may not publish may still write.
-redis.pcall('PUBLISH', ARGV[2], digits(last))
+redis.pcall('PUBLISH', ARGV[2], lastText)
 return head
 `;
 
