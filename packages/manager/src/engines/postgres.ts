@@ -26,7 +26,7 @@ import { quoted, settingsOf } from "./postgres/settings.ts";
 import { type Statements, statements } from "./postgres/statements.ts";
 
 /** Where others write too, to try first and to be told no is a round trip more. */
-const BUSY_COMMITS = 8;
+const BUSY_COMMITS = 64;
 
 /** @param url - all of it but its parameters. */
 export async function openPostgres(
