@@ -24,11 +24,11 @@ export function encodeEntry(entry: Entry): string {
 
 /** @throws ContextError CORRUPT. */
 export function decodeEntry(contextId: string, text: string): Entry {
-  return entryFrom(contextId, parse(contextId, text));
+  return entryFrom(contextId, parseStored(contextId, text));
 }
 
-/** An entry from the value that `encodeEntry` has written as text. */
-function entryFrom(contextId: string, stored: unknown): Entry {
+/** An entry from its fields, whatever they are. @throws ContextError CORRUPT. */
+export function entryFrom(contextId: string, stored: unknown): Entry {
   if (!isPlainObject(stored)) throw corrupt(contextId, "it is no object");
   const { version, data, lock, createdAtMs, updatedAtMs, updatedBy, note, revision, incarnation, chains } = stored;
   const copied = isPlainObject(data) ? copyDeep(data) : undefined;
@@ -68,7 +68,8 @@ function isLock(lock: unknown): lock is Lock {
   );
 }
 
-function parse(contextId: string, text: string): unknown {
+/** @throws ContextError CORRUPT. */
+export function parseStored(contextId: string, text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {

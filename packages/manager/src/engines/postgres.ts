@@ -2,27 +2,31 @@
 /** One database for processes on many machines, through PostgreSQL and the driver `pg`. */
 
 import { createHash } from "node:crypto";
-import { decodeChanges, decodeEntry } from "../codec.ts";
 import {
   type CommitOutcome,
   type Engine,
+  type EngineChange,
   type EngineChanges,
   type EngineOptions,
   type EnginePage,
   type EngineSupports,
   type Loaded,
-  settle,
   type Transaction,
 } from "../engine.ts";
 import type { Entry } from "../entry.ts";
-import { Connections, TIMEOUTS, type Timeouts, Unanswered } from "./postgres/connection.ts";
+import { type Answer, type Batch, commitTogether } from "./batch.ts";
+import { decodeLines, decodeStored } from "./lines.ts";
+import { Connections, type Question, TIMEOUTS, type Timeouts, Unanswered } from "./postgres/connection.ts";
 import { loadDriver, type Row } from "./postgres/driver.ts";
 import { namespaceOf, prepareLayout } from "./postgres/layout.ts";
 import { Listener } from "./postgres/listener.ts";
 import { Loader } from "./postgres/loader.ts";
-import { payloadOf } from "./postgres/payload.ts";
+import { payloadOf, replacementOf } from "./postgres/payload.ts";
 import { quoted, settingsOf } from "./postgres/settings.ts";
 import { type Statements, statements } from "./postgres/statements.ts";
+
+/** Where others write too, to try first and to be told no is a round trip more. */
+const BUSY_COMMITS = 64;
 
 /** @param url - all of it but its parameters. */
 export async function openPostgres(
@@ -50,6 +54,12 @@ function channelOf(schema: string, ns: number): string {
   return `shared_context_${ns}_${createHash("sha256").update(schema).digest("hex").slice(0, 16)}`;
 }
 
+/** Most reads are of one context, and a function takes a third more time for that (measured). */
+function loading(sql: Statements, ns: number, ids: readonly string[], revisions: readonly (number | null)[]): Question {
+  const all = { text: sql.load, values: [ns, ids, revisions] };
+  return ids.length === 1 ? { ...all, prepared: { text: sql.loadOne, values: [ns, ids[0], revisions[0]] } } : all;
+}
+
 interface Parts {
   readonly connections: Connections;
   readonly sql: Statements;
@@ -73,6 +83,10 @@ export class PostgresEngine implements Engine {
   #attempts = 0;
   /** Attempts to commit that were not answered. */
   readonly #doubtful = new Set<string>();
+  /** Something was in the way of the last commit. */
+  #wasBusy = false;
+  /** For so many commits it is not tried whether nothing is in their way: for the last two something was. */
+  #busyFor = 0;
   #isNotifying = false;
   #notifyAgain = false;
   readonly #listeners = new Set<() => void>();
@@ -84,7 +98,7 @@ export class PostgresEngine implements Engine {
     this.#ns = ns;
     this.#channel = channel;
     this.#timeouts = timeouts;
-    this.#loader = new Loader((ids, revisions) => this.#read(sql.load, [ns, ids, revisions]));
+    this.#loader = new Loader((ids, revisions) => this.#read(loading(sql, ns, ids, revisions)));
     // There is no infinity in SQL.
     this.#historyLimit = Math.min(options.historyLimit, Number.MAX_SAFE_INTEGER);
     this.#changeLogLimit = Math.min(options.changeLogLimit, Number.MAX_SAFE_INTEGER);
@@ -96,47 +110,56 @@ export class PostgresEngine implements Engine {
   }
 
   async commit(transactions: readonly Transaction[]): Promise<CommitOutcome[]> {
-    if (transactions.length === 0) return [];
-    await this.#giveUpDoubtful();
-    const attempt = `${this.#name}-${++this.#attempts}`;
-    const limits = [this.#historyLimit, this.#changeLogLimit];
-    let rows: readonly Row[];
-    try {
-      rows = await this.#connections.run(this.#sql.commit, [this.#ns, attempt, ...limits, ...payloadOf(transactions)]);
-    } catch (error) {
-      if (!(error instanceof Unanswered)) throw error;
-      this.#doubtful.add(attempt);
-      return transactions.map(() => ({ kind: "indeterminate", cause: error }));
+    let hasListeners = false;
+    const outcomes = await commitTogether(transactions, this.#historyLimit, async (batch) => {
+      const { answer, isHeard } = await this.#attempt(batch);
+      hasListeners = isHeard;
+      return answer;
+    });
+    let hasHappened = false;
+    for (const [index, { writes }] of transactions.entries()) {
+      if (outcomes[index]?.kind !== "ok") continue;
+      hasHappened = true;
+      for (const { id, next } of writes) if (next != null) this.#loader.remember(id, next);
     }
-    const [stamps = "", hasListeners] = (rows[0]?.[0] ?? "").split(";");
-    const revisions = stamps.split(",").map((text) => (text === "" ? Number.NaN : Number(text)));
-    const outcomes = transactions.map((transaction, index) => this.#settled(transaction, index, revisions));
-    if (outcomes.some(({ kind }) => kind === "ok")) {
-      if (hasListeners === "1") this.#notify();
+    if (hasHappened) {
+      if (hasListeners) this.#notify();
       this.#wake();
     }
     return outcomes;
   }
 
   async list({ prefix, after, limit }: Parameters<Engine["list"]>[0]): Promise<EnginePage> {
-    const rows = await this.#read(this.#sql.page, [this.#ns, after ?? 0, prefix, limit]);
+    const rows = await this.#read({ text: this.#sql.page, values: [this.#ns, after ?? 0, prefix, limit] });
     const found = rows.filter(([, seq]) => seq != null);
-    const entries = found.map(([, , id, text]) => decodeEntry(id as string, text as string));
+    const entries = found.map(([, , id, revision, text]) =>
+      decodeStored(id as string, text as string, Number(revision)),
+    );
     const next = found.length < limit ? undefined : (found.at(-1)?.[1] as string);
     return { entries, next, head: Number(rows[0]?.[0]) };
   }
 
   async changes({ after, limit }: Parameters<Engine["changes"]>[0]): Promise<EngineChanges> {
-    const rows = await this.#read(this.#sql.changes, [this.#ns, after, limit]);
-    const changes = rows.flatMap(([, , revision, op, text]) =>
-      revision == null ? [] : decodeChanges(Number(revision), op as string, text as string),
-    );
-    return { changes, head: Number(rows[0]?.[0]), oldest: Number(rows[0]?.[1]) };
+    const changes: EngineChange[] = [];
+    for (let from = after; ;) {
+      const rows = await this.#read({ text: this.#sql.changes, values: [this.#ns, from, limit] });
+      const [head, oldest] = [Number(rows[0]?.[0]), Number(rows[0]?.[1])];
+      // What comes after a gap is for the next call to find out about.
+      if (changes.length > 0 && oldest > from + 1) return { changes, head, oldest: after + 1 };
+      const start = from;
+      for (const [, , revision, first, lines] of rows) {
+        if (revision == null) continue;
+        const told = decodeLines(Number(first), (lines as string).split("\n"));
+        for (const one of told) if (one.revision > start) changes.push(...one.changes);
+        from = Number(revision);
+      }
+      if (from === start || from >= head || changes.length >= limit) return { changes, head, oldest };
+    }
   }
 
   async history(id: string): Promise<Entry[]> {
-    const rows = await this.#read(this.#sql.versions, [this.#ns, id, this.#historyLimit]);
-    return rows.map(([text]) => decodeEntry(id, text as string));
+    const rows = await this.#read({ text: this.#sql.versions, values: [this.#ns, id, this.#historyLimit] });
+    return rows.map(([revision, text]) => decodeStored(id, text as string, Number(revision)));
   }
 
   onWake(listener: () => void): () => void {
@@ -146,7 +169,7 @@ export class PostgresEngine implements Engine {
       channel: this.#channel,
       queryMs: this.#timeouts.queryMs,
       attend: { text: this.#sql.attend, values: [this.#ns] },
-      head: async () => Number((await this.#connections.read(this.#sql.head, [this.#ns]))[0]?.[0]),
+      head: async () => Number((await this.#connections.read({ text: this.#sql.head, values: [this.#ns] }))[0]?.[0]),
       notify: () => this.#notify(),
       wake: () => this.#wake(),
     });
@@ -163,9 +186,9 @@ export class PostgresEngine implements Engine {
   }
 
   /** What is read is never what a commit in doubt may still change. */
-  async #read(text: string, values: readonly unknown[]): Promise<readonly Row[]> {
+  async #read(question: Question): Promise<readonly Row[]> {
     await this.#giveUpDoubtful();
-    return this.#connections.read(text, values);
+    return this.#connections.read(question);
   }
 
   /**
@@ -174,20 +197,46 @@ export class PostgresEngine implements Engine {
    */
   async #giveUpDoubtful(): Promise<void> {
     for (const attempt of this.#doubtful) {
-      await this.#connections.read(this.#sql.giveUp, [this.#ns, attempt]);
+      await this.#connections.read({ text: this.#sql.giveUp, values: [this.#ns, attempt] });
       this.#doubtful.delete(attempt);
     }
   }
 
-  #settled({ writes }: Transaction, index: number, revisions: readonly number[]): CommitOutcome {
-    const revision = revisions[index] ?? Number.NaN;
-    if (Number.isNaN(revision)) return { kind: "mismatch" };
-    for (const { id, next } of writes) {
-      if (next == null) continue;
-      settle(next, revisions);
-      this.#loader.remember(id, next);
+  async #attempt(batch: Batch): Promise<{ readonly answer: Answer; readonly isHeard: boolean }> {
+    await this.#giveUpDoubtful();
+    const attempt = `${this.#name}-${++this.#attempts}`;
+    const values = [this.#ns, attempt, this.#historyLimit, this.#changeLogLimit, ...payloadOf(batch)];
+    let rows: readonly Row[];
+    try {
+      rows = await this.#ask({ text: this.#sql.commit, values }, batch);
+    } catch (error) {
+      if (!(error instanceof Unanswered)) throw error;
+      this.#doubtful.add(attempt);
+      return { answer: { kind: "doubt", cause: error }, isHeard: false };
     }
-    return { kind: "ok", revision };
+    const [numbers = "", isHeard] = (rows[0]?.[0] ?? "").split(";");
+    const answer: Answer =
+      isHeard === undefined
+        ? { kind: "found", revisions: numbers.split(",").map(Number) }
+        : { kind: "done", base: Number(numbers) };
+    return { answer, isHeard: isHeard === "1" };
+  }
+
+  async #ask(commit: Question, batch: Batch): Promise<readonly Row[]> {
+    const replacement = replacementOf(batch, this.#historyLimit);
+    if (replacement === undefined || this.#busyFor > 0) {
+      this.#busyFor = Math.max(0, this.#busyFor - 1);
+      return this.#connections.run(commit);
+    }
+    const prepared = { text: this.#sql.replaceOne, values: [this.#ns, ...replacement] };
+    const rows = await this.#connections.run({ ...commit, prepared });
+    if (rows.length > 0) {
+      this.#wasBusy = false;
+      return rows;
+    }
+    if (this.#wasBusy) this.#busyFor = BUSY_COMMITS;
+    this.#wasBusy = !this.#wasBusy;
+    return this.#connections.run(commit);
   }
 
   /**
@@ -204,7 +253,7 @@ export class PostgresEngine implements Engine {
     while (this.#notifyAgain) {
       this.#notifyAgain = false;
       // It is a hint: who misses it finds the change by looking.
-      await this.#connections.run(this.#sql.notify, [this.#channel]).catch(() => undefined);
+      await this.#connections.run({ text: this.#sql.notify, values: [this.#channel] }).catch(() => undefined);
     }
     this.#isNotifying = false;
   }

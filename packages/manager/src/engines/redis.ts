@@ -17,20 +17,21 @@ import type {
   Loaded,
   Transaction,
 } from "../engine.ts";
-import { settle } from "../engine.ts";
 import type { Entry } from "../entry.ts";
 import type { ContextError } from "../errors.ts";
+import { type Answer, type Batch, commitTogether } from "./batch.ts";
 import { Announcer } from "./redis/announcer.ts";
 import { type Command, Connection, type ConnectionHooks, Cut } from "./redis/connection.ts";
 import { loadDriver, optionsOf, type RedisDriver, timeoutOf } from "./redis/driver.ts";
 import {
   decodeItem,
-  encodeTransaction,
   entryOf,
+  fieldsOf,
+  firstOf,
+  lastOf,
   type LogItem,
   numbersOf,
   parseStored,
-  revisionOf,
 } from "./redis/entries.ts";
 import { EntryCache } from "./redis/entry-cache.ts";
 import { endsOf, type Head, Mark, parseHead, wentBack } from "./redis/head.ts";
@@ -41,8 +42,10 @@ import { COMMIT, digestOf } from "./redis/script.ts";
 
 /** How long a command may be under way behind everybody's back: longer than any network keeps a packet. */
 const FENCE_MS = 3_600_000;
-/** `LTRIM` and `XTRIM` take no infinity. */
+/** JSON has no infinity. */
 const NO_LIMIT = 2 ** 53 - 1;
+/** So many transactions a manager commits at once. */
+const USUAL_IN_AN_ITEM = 128;
 
 export async function openRedis(
   scheme: string,
@@ -124,29 +127,14 @@ export class RedisEngine implements Engine {
 
   async commit(transactions: readonly Transaction[]): Promise<CommitOutcome[]> {
     this.#checkUsable();
-    const args: string[] = [];
-    const bodies = transactions.map((transaction) => encodeTransaction(transaction, args));
-    let replies: readonly number[];
-    try {
-      replies = await this.#runScript(String(transactions.length), args);
-    } catch (error) {
-      if (!(error instanceof Cut || isFenced(error))) throw translated(error);
-      this.#isUncertain = true;
-      return transactions.map(() => ({ kind: "indeterminate", cause: error }));
-    }
-    const revisions = replies.map((revision) => (revision === 0 ? Number.NaN : revision));
-    return transactions.map(({ opId, writes }, index): CommitOutcome => {
-      const revision = replies[index] ?? 0;
-      if (revision === 0) return { kind: "mismatch" };
-      this.#mark.knows(revision, opId);
-      for (const { next } of writes) {
-        if (next === null || next === undefined) continue;
-        settle(next, revisions);
-        this.#cache.keep(numbersOf(next), bodies[index]?.get(next) ?? "", next);
-      }
-      this.#announcer.announce(revision);
-      return { kind: "ok", revision };
+    let written: Batch | undefined;
+    const outcomes = await commitTogether(transactions, this.#options.historyLimit, async (batch) => {
+      const answer = await this.#attempt(batch);
+      if (answer.kind === "done") written = batch;
+      return answer;
     });
+    if (written !== undefined && written.count > 0) this.#committed(transactions, outcomes, written);
+    return outcomes;
   }
 
   async list({ prefix, after, limit }: Parameters<Engine["list"]>[0]): Promise<EnginePage> {
@@ -167,33 +155,43 @@ export class RedisEngine implements Engine {
   async changes({ after, limit }: Parameters<Engine["changes"]>[0]): Promise<EngineChanges> {
     const { entries: key, log } = this.#keys;
     const changes: EngineChange[] = [];
-    for (let from = after; ;) {
+    for (let from = after, count = limit; ;) {
       const floor = this.#mark.seen;
       const stored: Command = ["HGET", key, ""];
-      const range: Command = ["XRANGE", log, `(${from}-0`, "+", "COUNT", String(limit)];
+      // As many revisions as may be asked for, since an item may have many; or one item, where that is longer.
+      const end = count === 1 ? "+" : `${from + limit + USUAL_IN_AN_ITEM}-0`;
+      const range: Command = ["XRANGE", log, `(${from}-0`, end, "COUNT", String(count)];
       const replies = await this.#read([stored, range, stored]);
       const [before, items, later] = replies as [string | null, LogItem[], string | null];
+      if (items.length === 0 && count > 1 && parseHead(before).head > from) {
+        count = 1;
+        continue;
+      }
       // The head as of before the items, which then are all there is up to it; trimming may have come between.
       const { head: known, oldest } = endsOf(this.#headFrom(before, floor), items, from, parseHead(later));
-      const head = Math.max(known, items.length === 0 ? 0 : revisionOf(items.at(-1) as LogItem));
+      const last = items.at(-1);
+      const through = last === undefined ? from : lastOf(last);
+      const head = Math.max(known, through);
       // What comes after a gap is for the next call to find out about.
       if (changes.length > 0 && oldest > from + 1) return { changes, head, oldest: after + 1 };
-      for (const item of items) changes.push(...decodeItem(item).changes);
-      from = items.length === 0 ? from : revisionOf(items.at(-1) as LogItem);
+      for (const item of items)
+        for (const one of decodeItem(item)) if (one.revision > from) changes.push(...one.changes);
+      from = through;
       // Renewals of leases are in the log and are no changes: to stop at them would hide what follows.
-      if (items.length < limit || changes.length >= limit) return { changes, head, oldest };
+      if (from >= head || changes.length >= limit) return { changes, head, oldest };
     }
   }
 
   async history(id: string): Promise<Entry[]> {
     const { historyLimit } = this.#options;
     if (historyLimit === 0) return [];
-    const range: Command = ["LRANGE", this.#keys.versions + id, `-${Math.min(historyLimit, NO_LIMIT)}`, "-1"];
-    const [texts] = (await this.#read([range])) as [string[]];
-    return texts.map((text) => {
-      const { numbers, body } = parseStored(id, text);
-      return entryOf(id, numbers, body);
-    });
+    const { entries, versions } = this.#keys;
+    const [text] = (await this.#read([["HGET", entries, id]])) as [string | null];
+    const fields = text === null ? [] : fieldsOf(parseStored(id, text), historyLimit);
+    if (fields.length === 0) return [];
+    // What has been dropped since is missing here; what was kept since, was there as the present one before.
+    const [texts] = (await this.#read([["HMGET", versions, ...fields]])) as [(string | null)[]];
+    return texts.flatMap((kept) => (kept === null ? [] : [entryOf(id, kept)]));
   }
 
   onWake(listener: () => void): () => void {
@@ -206,21 +204,50 @@ export class RedisEngine implements Engine {
     await this.#connection.close();
   }
 
-  async #runScript(count: string, args: readonly string[]): Promise<readonly number[]> {
+  async #attempt(batch: Batch): Promise<Answer> {
+    let reply: number | readonly string[];
+    try {
+      reply = await this.#runScript(batch);
+    } catch (error) {
+      if (!(error instanceof Cut || isFenced(error))) throw translated(error);
+      this.#isUncertain = true;
+      return { kind: "doubt", cause: error };
+    }
+    return typeof reply === "number" ? { kind: "done", base: reply } : { kind: "found", revisions: reply.map(Number) };
+  }
+
+  #committed(transactions: readonly Transaction[], outcomes: readonly CommitOutcome[], { lines }: Batch): void {
+    const written = new Map<string, Entry | null>();
+    for (const [index, { opId, writes }] of transactions.entries()) {
+      const outcome = outcomes[index];
+      if (outcome?.kind !== "ok") continue;
+      this.#mark.knows(outcome.revision, opId);
+      for (const { id, next } of writes) if (next !== undefined) written.set(id, next);
+    }
+    for (const entry of written.values()) {
+      if (entry !== null) this.#cache.keep(lines.texts[lines.lineOf(entry)] ?? "", entry);
+    }
+    this.#announcer.announce(this.#mark.last.revision);
+  }
+
+  async #runScript({ count, clears, steps, lines }: Batch): Promise<number | readonly string[]> {
     const { entries, order, log, versions, wake } = this.#keys;
     const { historyLimit, changeLogLimit } = this.#options;
-    const kept = String(Math.min(historyLimit, NO_LIMIT));
+    const kept = Math.min(historyLimit, NO_LIMIT);
     // One item always stays: a log that is empty is one that somebody has taken away.
-    const logged = changeLogLimit === Infinity ? "" : String(Math.max(1, changeLogLimit));
+    const logged = changeLogLimit === Infinity ? 0 : Math.max(1, changeLogLimit);
+    const numbers = numbersOf(steps);
+    const ids = steps.map(({ id }) => id);
     const command = (verb: string, script: string) => (): Command => {
-      const keys = [entries, order, log, this.#fence];
-      return [verb, script, "4", ...keys, String(this.#generation), kept, logged, versions, wake, count, ...args];
+      const plan = [this.#generation, kept, logged, count, clears, steps.length, lines.logged, ...numbers];
+      const keys = [entries, order, log, versions, this.#fence];
+      return [verb, script, "5", ...keys, JSON.stringify(plan), wake, ...ids, ...lines.texts];
     };
     try {
-      return (await this.#connection.write(command("EVALSHA", this.#sha))) as number[];
+      return (await this.#connection.write(command("EVALSHA", this.#sha))) as number | readonly string[];
     } catch (error) {
       if (!this.#server.isReply(error) || !error.message.startsWith("NOSCRIPT")) throw error;
-      return (await this.#connection.write(command("EVAL", COMMIT))) as number[];
+      return (await this.#connection.write(command("EVAL", COMMIT))) as number | readonly string[];
     }
   }
 
@@ -233,9 +260,10 @@ export class RedisEngine implements Engine {
       this.#isUncertain = false;
     }
     const { revision, opId } = this.#mark.last;
-    const reply = await send(["XRANGE", this.#keys.log, `${revision}-0`, `${revision}-0`]);
+    const reply = await send(["XRANGE", this.#keys.log, `${revision}-0`, "+", "COUNT", "1"]);
     const [item] = reply as readonly LogItem[];
-    if (item === undefined || decodeItem(item).opId === opId) return;
+    if (item === undefined || firstOf(item) > revision) return;
+    if (decodeItem(item).some((one) => one.revision === revision && one.opId === opId)) return;
     this.#failure = wentBack(`revision ${revision} is another one than it was`);
   }
 

@@ -53,6 +53,8 @@ async function write(manager: AsyncSharedContextManager, { random }: Ground, tim
 
 interface Stream {
   readonly filter: ContextFilter | undefined;
+  /** Whether it has told anything. */
+  readonly hasBegun: () => boolean;
   /** Ends it when it has told what happened at a revision; all that it has told. */
   readonly endAt: (revision: number) => Promise<Change[]>;
 }
@@ -73,6 +75,7 @@ function follow(manager: AsyncSharedContextManager, filter: ContextFilter | unde
   reading.catch(() => undefined); // told at the end
   return {
     filter,
+    hasBegun: () => changes.length > 0,
     async endAt(revision) {
       const deadlineMs = performance.now() + PATIENCE_MS;
       while ((changes.at(-1)?.revision ?? 0) < revision && performance.now() < deadlineMs) await pause(2);
@@ -127,7 +130,12 @@ export const watching: readonly Claim<Ground>[] = [
       const writing = write(other, ground, 30);
       const streams = FILTERS.map((filter) => follow(one, filter));
       await writing;
-      const last = await finish(other);
+      let last = await finish(other);
+      // One that begins only now finds nothing, and has nothing to tell of what was.
+      while (!streams.every(({ hasBegun }) => hasBegun())) {
+        await pause(2);
+        last = await finish(other);
+      }
       const log = await logOf(0, last);
       for (const { filter, endAt } of streams) {
         const changes = await endAt(last);

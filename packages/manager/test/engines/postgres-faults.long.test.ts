@@ -12,7 +12,8 @@ import { moduleOf } from "./support.ts";
 const { openPostgres } = await moduleOf<typeof postgres>("engines/postgres");
 
 const found = await findServer("postgres-faults.long.test.ts");
-const COMMIT = /\.commit\(/;
+/** By its text the first time, and by its name afterwards. */
+const COMMIT = /(commit|replaceOne)(\.| \*)/;
 const NOTIFY = /pg_notify/;
 /** No command takes longer than a try at connecting and one at each statement that it is made of. */
 const TIMEOUTS = { connectMs: 1_000, queryMs: 1_000 };

@@ -4,13 +4,17 @@ import pg from "pg";
 import { afterAll, describe, expect, it } from "vitest";
 import type * as postgres from "../../src/engines/postgres.ts";
 import type * as tables from "../../src/engines/postgres/migrations/0001-initial.ts";
-import type * as procedures from "../../src/engines/postgres/migrations/0002-functions.ts";
+import type * as procedures from "../../src/engines/postgres/migrations/0003-batches.ts";
+import type * as texts from "../../src/engines/postgres/statements.ts";
+import { creates, entryOf, transactionOf } from "../../src/testing/entries.ts";
 import { findServer } from "./postgres-server.ts";
 import { moduleOf } from "./support.ts";
 
 const { openPostgres } = await moduleOf<typeof postgres>("engines/postgres");
 const { initial } = await moduleOf<typeof tables>("engines/postgres/migrations/0001-initial");
-const { functions } = await moduleOf<typeof procedures>("engines/postgres/migrations/0002-functions");
+const { batches } = await moduleOf<typeof procedures>("engines/postgres/migrations/0003-batches");
+
+const { statements } = await moduleOf<typeof texts>("engines/postgres/statements");
 
 const found = await findServer("postgres-log.test.ts");
 
@@ -34,14 +38,13 @@ describe.skipIf(found === undefined)("a reader of the log, while two transaction
     };
     const commit = (client: pg.Client, op: string): Promise<unknown> =>
       client.query(
-        `SELECT "${schema}".commit(1, $1, 0, 100, '{}', ARRAY[$1], ARRAY['[{"kind":"updated"}]'], '{false}', '{0}',
-          '{}', '{}', '{}', '{}', '{}')`,
-        [op],
+        `SELECT "${schema}".commit(1, $1, 0, 100, 1, 0, false, $2, '', '{}', '{}', '', '{}', '{}', '{}', '{}', '{}', '{}')`,
+        [op, JSON.stringify([op, ["updated", null, null, null, 0]])],
       );
     await slow.query("BEGIN");
     await commit(slow, "slow");
     const committed = commit(fast, "fast");
-    await Promise.race([committed, pause(300)]);
+    await Promise.race([committed, pause(1_000)]);
     await read();
     await slow.query("COMMIT");
     await committed;
@@ -56,15 +59,50 @@ describe.skipIf(found === undefined)("a reader of the log, while two transaction
 
   it("would miss the first one if revisions came from a sequence", async () => {
     const schema = `${server.schema}_sequence`;
-    const counter = /UPDATE \S+namespaces\s+SET head = head \+ fitting[\s\S]*?INTO STRICT/;
-    const layout = initial(`"${schema}"`) + functions(`"${schema}"`);
+    const counter = /UPDATE \S+namespaces\s+SET head = head \+ p_count[\s\S]*?INTO STRICT/;
+    const layout = initial(`"${schema}"`) + batches(`"${schema}"`);
     const mutant = layout
-      .replace(counter, `SELECT nextval('"${schema}".revisions') - 1, 0, 0, 0 INTO STRICT`)
+      .replace(counter, `SELECT nextval('"${schema}".revisions') - 1, 0, false, 0 INTO STRICT`)
       .replace("n.head, n.trimmed", `(SELECT coalesce(max(l.revision), 0) FROM "${schema}".log l), n.trimmed`);
     expect(mutant).not.toMatch(counter);
     await server.query(`CREATE SCHEMA "${schema}"; CREATE SEQUENCE "${schema}".revisions; ${mutant}
-      CREATE TABLE "${schema}".layout (migrations integer NOT NULL); INSERT INTO "${schema}".layout VALUES (2)`);
+      CREATE TABLE "${schema}".layout (migrations integer NOT NULL); INSERT INTO "${schema}".layout VALUES (3)`);
     expect(await readDuringRace(schema)).toEqual(["fast"]);
+  });
+
+  describe("and somebody else replaces the context while a commit waits for the counter", () => {
+    /** @returns what the commit has answered, and the operations in the log. */
+    async function replaceDuringRace(store: string, statement: string): Promise<[number, string[]]> {
+      const schema = `${server.schema}_${store}`;
+      const url = new URL(server.url("", { schema }));
+      const options = { historyLimit: 8, changeLogLimit: 100 };
+      const engine = await openPostgres(url.href.replace(/\?.*/, ""), url.searchParams, options);
+      await engine.commit([{ ...transactionOf(creates(entryOf("a"))), opId: "first" }]);
+      const [slow, fast] = await Promise.all([connected(), connected()]);
+      const text = statement.replaceAll("@.", `"${schema}".`);
+      const replace = (client: pg.Client, op: string) =>
+        client.query(text, [1, "a", 1, 8, false, JSON.stringify([op, ["updated", "a", null, null, 0]]), "{}"]);
+      await slow.query("BEGIN");
+      await replace(slow, "slow");
+      const replaced = replace(fast, "fast");
+      await Promise.race([replaced, pause(1_000)]);
+      await slow.query("COMMIT");
+      const { rows } = await replaced;
+      const { changes } = await engine.changes({ after: 0, limit: 10 });
+      await Promise.all([slow.end(), fast.end(), engine.close()]);
+      return [rows.length, changes.map(({ opId }) => opId)];
+    }
+    const { replaceOne } = statements("@");
+
+    it("nothing has happened", async () => {
+      expect(await replaceDuringRace("replaced", replaceOne)).toEqual([0, ["first", "slow"]]);
+    });
+
+    it("would be in the log all the same, if the counter were not compared with what it was", async () => {
+      const mutant = replaceOne.replace(/AND n\.head = \(.*?\)/, "");
+      expect(mutant).not.toBe(replaceOne);
+      expect(await replaceDuringRace("replaced_mutant", mutant)).toEqual([0, ["first", "slow", "fast"]]);
+    });
   });
 
   async function connected(): Promise<pg.Client> {

@@ -7,12 +7,14 @@ import { afterAll, describe, expect, it, vi } from "vitest";
 import type { Engine, EngineOptions } from "../../src/engine.ts";
 import type * as postgres from "../../src/engines/postgres.ts";
 import type * as driver from "../../src/engines/postgres/driver.ts";
+import type * as tables from "../../src/engines/postgres/migrations/0001-initial.ts";
 import { refusalOf } from "../support.ts";
 import { findServer, type UrlOptions } from "./postgres-server.ts";
 import { type Proxy, startProxy } from "./proxy.ts";
 import { moduleOf } from "./support.ts";
 
 const { openPostgres } = await moduleOf<typeof postgres>("engines/postgres");
+const { initial } = await moduleOf<typeof tables>("engines/postgres/migrations/0001-initial");
 
 const OPTIONS: EngineOptions = { historyLimit: 64, changeLogLimit: 10_000 };
 
@@ -129,23 +131,57 @@ describe.skipIf(found === undefined)("postgres", () => {
       expect(details).toMatchObject({ expected: expect.stringContaining("layout 99") as string });
     });
 
-    it("of an older version get the functions of this one", async () => {
+    it("of an older version are brought to this one with all they hold", async () => {
       const schema = `${server.schema}_older`;
-      const url = server.url("", { schema });
-      await using before = await openManager(url);
-      await before.create("a", { n: 1 });
-      await server.query(`UPDATE "${schema}".layout SET migrations = 1;
-        CREATE OR REPLACE FUNCTION "${schema}".changes(p_ns integer, p_after bigint, p_limit bigint)
-          RETURNS TABLE (head bigint, oldest bigint, revision bigint, op text, changes text)
-          LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'an old function'; END $$`);
-      await using after = await openManager(url);
-      for await (const { context } of after.watch("a", { after: 0 })) {
-        expect(context?.data).toEqual({ n: 1 });
-        break;
+      const entry = (version: string, revision: number): string =>
+        JSON.stringify({
+          version,
+          data: { n: version, text: '"\\n%' },
+          lock: null,
+          createdAtMs: 1,
+          updatedAtMs: 2,
+          updatedBy: "ann",
+          note: null,
+          revision,
+          incarnation: 1,
+        });
+      const change = (kind: string, text: string | undefined): string =>
+        `{"kind":"${kind}","contextId":"a","agentId":"ann","note":null${text === undefined ? "" : `,"entry":${text}`}}`;
+      const log = [
+        [1, "one", `[${change("created", entry("1", 1))}]`],
+        [2, 'tw"o', `[${change("updated", entry("2", 2))},${change("locked", undefined)}]`],
+        [4, "four", `[${change("updated", entry("3", 4))}]`],
+      ];
+      await server.query(`CREATE SCHEMA "${schema}"; ${initial(`"${schema}"`)}
+        CREATE TABLE "${schema}".layout (migrations integer NOT NULL); INSERT INTO "${schema}".layout VALUES (2);
+        INSERT INTO "${schema}".namespaces (name, head, contexts) VALUES ('', 4, 1)`);
+      await server.query(
+        `WITH c AS (INSERT INTO "${schema}".contexts (ns, id, revision, entry) VALUES (1, 'a', 4, $1)),
+          v AS (INSERT INTO "${schema}".versions VALUES (1, 'a', 2, $2), (1, 'a', 1, $3))
+        INSERT INTO "${schema}".log SELECT 1, * FROM unnest($4::bigint[], $5::text[], $6::text[])`,
+        [entry("3", 4), entry("2", 2), entry("1", 1), ...[0, 1, 2].map((column) => log.map((row) => row[column]))],
+      );
+      await using manager = await openManager(server.url("", { schema }));
+      const agent = manager.agent("ann");
+      await agent.update("a", { n: "4" }, "3");
+      expect((await manager.history("a")).map(({ version, data }) => [version, data])).toEqual([
+        ["1", { n: "1", text: '"\\n%' }],
+        ["2", { n: "2", text: '"\\n%' }],
+        ["3", { n: "3", text: '"\\n%' }],
+        ["4", { n: "4" }],
+      ]);
+      const told: unknown[] = [];
+      for await (const { revision, kind, context } of manager.watch("a", { after: 0 })) {
+        told.push([revision, kind, context?.version]);
+        if (revision === 5) break;
       }
-      // What was open before goes on.
-      await before.agent("ann").patch("a", [{ op: "increment", path: "/n", value: 1 }]);
-      expect((await after.get("a"))?.data).toEqual({ n: 2 });
+      expect(told).toEqual([
+        [1, "created", "1"],
+        [2, "updated", "2"],
+        [2, "locked", undefined],
+        [4, "updated", "3"],
+        [5, "updated", "4"],
+      ]);
     });
 
     it("need no more than the right to use a schema that is there", async () => {
@@ -211,14 +247,14 @@ describe.skipIf(found === undefined)("postgres", () => {
     expect(await manager.size()).toBe(50);
   });
 
-  it("leaves nothing behind on its pooled connections: no prepared statement, no channel", async () => {
+  it("leaves nothing behind on its pooled connections but statements named for their text: no channel", async () => {
     const schema = `${server.schema}_pooled`;
     await using manager = await openManager(server.url("pooled", { schema, pool: 1 }));
     await manager.create("a", {});
     await manager.watch().next();
     // A trigger is how one looks into a session of another.
     await server.query(`CREATE FUNCTION "${schema}".probe() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-        NEW.name = (SELECT count(*) FROM pg_prepared_statements) || ' ' || (SELECT count(*) FROM pg_listening_channels());
+        NEW.name = (SELECT count(*) FROM pg_prepared_statements WHERE name NOT LIKE 'shared_context.%') || ' ' || (SELECT count(*) FROM pg_listening_channels());
         RETURN NEW;
       END $$;
       CREATE TRIGGER probe BEFORE UPDATE ON "${schema}".namespaces FOR EACH ROW EXECUTE FUNCTION "${schema}".probe()`);

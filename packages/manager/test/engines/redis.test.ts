@@ -9,6 +9,7 @@ import type { Engine } from "../../src/engine.ts";
 import type * as KeysModule from "../../src/engines/redis/keys.ts";
 import type * as RedisModule from "../../src/engines/redis.ts";
 import type { Entry } from "../../src/entry.ts";
+import { creates, entryOf as newEntry, nextOf, replaces, transactionOf } from "../../src/testing/entries.ts";
 import { type Proxy, startProxy } from "./proxy.ts";
 import { findServer } from "./redis-server.ts";
 import { moduleOf } from "./support.ts";
@@ -102,9 +103,34 @@ describe.skipIf(found === undefined)("redis", () => {
       }
       await manager.clear();
       const { versions, order } = keysOf(server.namespace("clear"));
-      expect(await server.send("EXISTS", order, ...ids.map((id) => versions + id))).toBe(0);
+      expect(await server.send("EXISTS", order, versions)).toBe(0);
       expect(await manager.size()).toBe(0);
     });
+  });
+
+  it("takes more contexts in one transaction than a function of Lua has results", async () => {
+    const engine = await open("large");
+    const entries = Array.from({ length: 7_500 }, (_, index) => newEntry(`id-${index}`));
+    const [outcome] = await engine.commit([transactionOf(...entries.map(creates))]);
+    expect(outcome).toEqual({ kind: "ok", revision: 1 });
+    const updates = entries.map((entry) => replaces(nextOf(entry), 1));
+    expect(await engine.commit([transactionOf(...updates)])).toEqual([{ kind: "ok", revision: 2 }]);
+    const { changes } = await engine.changes({ after: 1, limit: 1 });
+    expect(changes.map(({ entry }) => entry?.version)).toEqual(entries.map(() => "2"));
+    expect((await engine.load(["id-7499"], true)).contexts).toBe(entries.length);
+    expect((await engine.history("id-7499")).map(({ revision }) => revision)).toEqual([1]);
+    await engine.close();
+  });
+
+  it("refuses a store of an earlier layout, and leaves it as it is", async () => {
+    const { entries } = keysOf(server.namespace("earlier"));
+    await server.send("HSET", entries, "", "1 1 1");
+    const engine = await open("earlier");
+    await expect(engine.load([])).rejects.toMatchObject({ code: "UNSUPPORTED" });
+    const commit = engine.commit([transactionOf(creates(newEntry("a")))]);
+    await expect(commit).rejects.toMatchObject({ code: "CORRUPT" });
+    expect(await server.send("HGETALL", entries)).toEqual({ "": "1 1 1" });
+    await engine.close();
   });
 
   describe("a store that somebody has taken something from", () => {

@@ -4,9 +4,11 @@
  * gives every transaction another connection to the server may stand between.
  */
 
+import { createHash } from "node:crypto";
 import { Socket } from "node:net";
 import { ContextError } from "../../errors.ts";
 import { type Driver, type DriverClient, type DriverPool, driverQuery, type PooledClient, type Row } from "./driver.ts";
+import { SET_ONCE } from "./functions/plans.ts";
 import type { PostgresSettings } from "./settings.ts";
 
 /** How long things may take; every command ends. */
@@ -27,6 +29,14 @@ const RETRIES = 8;
 const READ_AGAIN_MS = 2_000;
 const READ_PAUSE_MS = 20;
 
+/** One statement. */
+export interface Question {
+  readonly text: string;
+  readonly values: readonly unknown[];
+  /** What asks the same, and is faster where it need not be planned each time. */
+  readonly prepared?: Omit<Question, "prepared">;
+}
+
 /** A statement that was sent and not answered: it may have been carried out. */
 export class Unanswered extends Error {}
 
@@ -35,6 +45,8 @@ export class Connections {
   readonly #settings: PostgresSettings;
   readonly #timeouts: Timeouts;
   readonly #pool: DriverPool;
+  /** Whether nobody else has the process of the server behind a connection: then it may keep what it is told. */
+  readonly #isOwn = new WeakMap<PooledClient, boolean>();
   /** Open sockets: where nobody answers, not even a goodbye is heard. */
   readonly #sockets = new Set<Socket>();
   #closing: Promise<void> | undefined;
@@ -56,10 +68,10 @@ export class Connections {
   }
 
   /** One statement, which is a transaction. @throws ContextError UNAVAILABLE; Unanswered. */
-  async run(text: string, values: readonly unknown[]): Promise<readonly Row[]> {
+  async run(question: Question): Promise<readonly Row[]> {
     for (let attempt = 1; ; attempt++) {
       try {
-        return await this.using((client) => this.ask(client, text, values));
+        return await this.using((client) => this.#askAgain(client, question));
       } catch (error) {
         if (!isTransient(error) || attempt === RETRIES) throw error;
         await pause(Math.random() * 2 ** attempt);
@@ -68,11 +80,11 @@ export class Connections {
   }
 
   /** Something that may as well be done twice: where a connection is cut, on another one. @throws ContextError. */
-  async read(text: string, values: readonly unknown[]): Promise<readonly Row[]> {
+  async read(question: Question): Promise<readonly Row[]> {
     const startMs = performance.now();
     for (let attempt = 1; ; attempt++) {
       try {
-        return await this.run(text, values);
+        return await this.run(question);
       } catch (error) {
         const isOver = !isCut(error) || performance.now() - startMs > READ_AGAIN_MS;
         if (isOver || this.#closing !== undefined) throw this.#unavailable(error);
@@ -83,10 +95,7 @@ export class Connections {
 
   /** Several statements on one connection. What is thrown is translated. */
   async using<Result>(act: (client: PooledClient) => Promise<Result>): Promise<Result> {
-    if (this.#closing !== undefined) throw new ContextError("CLOSED", {});
-    const client = await this.#pool.connect().catch((error: unknown) => {
-      throw this.#unavailable(error);
-    });
+    const client = await this.#connected();
     let isSound = false;
     try {
       const result = await act(client);
@@ -106,6 +115,37 @@ export class Connections {
   async ask(client: DriverClient, text: string, values: readonly unknown[]): Promise<readonly Row[]> {
     const { rows } = await client.query(driverQuery(text, values, this.#timeouts.queryMs));
     return rows;
+  }
+
+  /** A statement that will come again: where nobody else uses the connection, the server remembers it. */
+  async #askAgain(client: PooledClient, question: Question): Promise<readonly Row[]> {
+    if (this.#isOwn.get(client) !== true) return this.ask(client, question.text, question.values);
+    const { text, values } = question.prepared ?? question;
+    try {
+      const { rows } = await client.query(driverQuery(text, values, this.#timeouts.queryMs, nameOf(text)));
+      return rows;
+    } catch (error) {
+      // It has not been carried out: another process serves the connection after all.
+      if (!MISNAMED.includes(codeOf(error))) throw error;
+      this.#isOwn.set(client, false);
+      return this.ask(client, question.text, question.values);
+    }
+  }
+
+  async #connected(): Promise<PooledClient> {
+    if (this.#closing !== undefined) throw new ContextError("CLOSED", {});
+    let client: PooledClient | undefined;
+    try {
+      client = await this.#pool.connect();
+      if (!this.#isOwn.has(client)) {
+        const rows = await this.ask(client, SET_ONCE, [client.processID ?? null]);
+        this.#isOwn.set(client, rows.length > 0);
+      }
+      return client;
+    } catch (error) {
+      client?.release(true);
+      throw this.#unavailable(error);
+    }
   }
 
   close(): Promise<void> {
@@ -159,6 +199,22 @@ export class Connections {
   #reason(error: unknown): string {
     return `PostgreSQL at ${this.#settings.place}: ${messageOf(error)}`;
   }
+}
+
+/** A prepared statement that is not there, or is there already. */
+const MISNAMED: readonly unknown[] = ["26000", "42P05"];
+
+const names = new Map<string, string>();
+
+/** The same for the same text and for no other, also where several have got to the same process of the server after all. */
+function nameOf(text: string): string {
+  let name = names.get(text);
+  if (name === undefined) {
+    const hash = createHash("sha256").update(text).digest("hex").slice(0, 16);
+    name = `shared_context.${/^\/\* (\w+)/.exec(text)?.[1] ?? ""}.${hash}`;
+    names.set(text, name);
+  }
+  return name;
 }
 
 /** Serialisation failures and deadlocks, where the database is set up so that there are any: nothing has happened. */

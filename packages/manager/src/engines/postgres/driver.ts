@@ -6,6 +6,8 @@ import { ContextError } from "../../errors.ts";
 export type Row = readonly (string | null)[];
 
 export interface DriverQuery {
+  /** What the server is to remember the statement by, as long as the connection lives. */
+  readonly name?: string;
   readonly text: string;
   readonly values: readonly unknown[];
   readonly rowMode: "array";
@@ -14,13 +16,13 @@ export interface DriverQuery {
 }
 
 export interface DriverClient {
+  /** The process that the server says serves this connection; what a proxy says, is its own affair. */
+  readonly processID?: number | null;
   query(query: DriverQuery): Promise<{ readonly rows: readonly Row[] }>;
   on(event: "error" | "end" | "notification", listener: (error?: unknown) => void): unknown;
 }
 
 export interface ListenerClient extends DriverClient {
-  /** The process that the server says serves this connection; what a proxy says, is its own affair. */
-  readonly processID?: number | null;
   connect(): Promise<unknown>;
   end(): Promise<unknown>;
 }
@@ -58,6 +60,10 @@ export async function loadDriver(): Promise<Driver> {
 
 const asText = (text: string): string => text;
 
-export function driverQuery(text: string, values: readonly unknown[], timeoutMs: number): DriverQuery {
-  return { text, values, rowMode: "array", types: { getTypeParser: () => asText }, query_timeout: timeoutMs };
+const types = { getTypeParser: () => asText };
+
+/** @param name - none for what the server is to forget at once. */
+export function driverQuery(text: string, values: readonly unknown[], timeoutMs: number, name?: string): DriverQuery {
+  const query = { text, values, rowMode: "array", types, query_timeout: timeoutMs } as const;
+  return name === undefined ? query : { ...query, name };
 }

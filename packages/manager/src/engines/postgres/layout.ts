@@ -5,11 +5,12 @@ import type { Connections } from "./connection.ts";
 import type { Row } from "./driver.ts";
 import { initial } from "./migrations/0001-initial.ts";
 import { functions } from "./migrations/0002-functions.ts";
+import { batches } from "./migrations/0003-batches.ts";
 import { quoted } from "./settings.ts";
 import type { Statements } from "./statements.ts";
 
 /** In their order; what has been published never changes. Who changes a function adds the migration that makes it anew. */
-const MIGRATIONS: readonly ((schema: string) => string)[] = [initial, functions];
+const MIGRATIONS: readonly ((schema: string) => string)[] = [initial, functions, batches];
 
 /** For `starts_with`, identity columns, and procedures that see what others commit while they run. */
 const OLDEST_SERVER = 130_000;
@@ -39,10 +40,11 @@ export async function prepareLayout(connections: Connections, sql: Statements, s
 }
 
 export async function namespaceOf(connections: Connections, sql: Statements, name: string): Promise<number> {
-  const find = async (): Promise<string | null | undefined> => (await connections.read(sql.namespace, [name]))[0]?.[0];
+  const find = async (): Promise<string | null | undefined> =>
+    (await connections.read({ text: sql.namespace, values: [name] }))[0]?.[0];
   let ns = await find();
   if (ns == null) {
-    await connections.read(sql.addNamespace, [name]);
+    await connections.read({ text: sql.addNamespace, values: [name] });
     ns = await find();
   }
   return Number(ns);

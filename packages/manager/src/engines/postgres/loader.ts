@@ -3,11 +3,11 @@
  * was asked for is as good as one of its own.
  */
 
-import { decodeEntry } from "../../codec.ts";
 import type { Loaded } from "../../engine.ts";
 import type { Entry } from "../../entry.ts";
 import { Recent } from "../../recent.ts";
 import { byteSize } from "../../size.ts";
+import { decodeStored } from "../lines.ts";
 import type { Row } from "./driver.ts";
 
 interface Request {
@@ -76,9 +76,9 @@ export class Loader {
     const revisions = [...known.values()].map((entry) => entry?.revision ?? null);
     const rows = await this.#ask([...known.keys()], revisions);
     const found = new Map<string, Entry>();
-    for (const [, , , id, , text] of rows) {
+    for (const [, , , id, revision, text] of rows) {
       if (id == null) continue;
-      const entry = text == null ? known.get(id) : decodeEntry(id, text);
+      const entry = text == null ? known.get(id) : decodeStored(id, text, Number(revision));
       if (entry === undefined) continue;
       found.set(id, entry);
       if (text != null) this.remember(id, entry);

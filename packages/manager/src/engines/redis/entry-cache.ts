@@ -2,10 +2,11 @@
 
 import type { Entry } from "../../entry.ts";
 import { Recent } from "../../recent.ts";
-import { entryOf, parseStored } from "./entries.ts";
+import { decodeStored } from "../lines.ts";
+import { parseStored } from "./entries.ts";
 
 interface Cached {
-  readonly numbers: string;
+  readonly revision: number;
   readonly body: string;
   readonly entry: Entry;
 }
@@ -15,15 +16,15 @@ export class EntryCache {
 
   /** The entry that a text stands for: the same one again for the same text, which is compared as a whole. */
   read(contextId: string, text: string): Entry {
-    const { numbers, body } = parseStored(contextId, text);
+    const { revision, body } = parseStored(contextId, text);
     const cached = this.#entries.get(contextId);
-    if (cached?.numbers === numbers && cached.body === body) return cached.entry;
-    const entry = entryOf(contextId, numbers, body);
-    this.keep(numbers, body, entry);
+    if (cached?.revision === revision && cached.body === body) return cached.entry;
+    const entry = decodeStored(contextId, body, revision);
+    this.keep(body, entry);
     return entry;
   }
 
-  keep(numbers: string, body: string, entry: Entry): void {
-    this.#entries.set(entry.contextId, { numbers, body, entry }, body.length);
+  keep(body: string, entry: Entry): void {
+    this.#entries.set(entry.contextId, { revision: entry.revision, body, entry }, body.length);
   }
 }

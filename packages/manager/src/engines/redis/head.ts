@@ -1,7 +1,7 @@
 /** Where the store is, and whether it is still the one that it was. */
 
-import type { ContextError } from "../../errors.ts";
-import { corrupt, type LogItem, revisionOf } from "./entries.ts";
+import { ContextError } from "../../errors.ts";
+import { corrupt, firstOf, type LogItem } from "./entries.ts";
 
 /** The last revision, and the first one that the log still has. */
 export interface Head {
@@ -9,12 +9,21 @@ export interface Head {
   readonly oldest: number;
 }
 
-/** @param text - `head created oldest`, or nothing when nothing has ever been committed. */
+/** The layout of keys and texts comes first; the script knows it too. */
+const HEAD = /^2 (\d+) \d+ (\d+)$/;
+const EARLIER_HEAD = /^\d+ \d+ \d+$/;
+
+/** @param text - `layout head created oldest`, or nothing when nothing has ever been committed. */
 export function parseHead(text: string | null): Head {
   if (text === null) return { head: 0, oldest: 1 };
-  const [head, , oldest] = text.split(" ").map(Number);
-  if (head === undefined || oldest === undefined) throw corrupt("the head of the store", "it is no head");
-  return { head, oldest };
+  const [, head, oldest] = HEAD.exec(text) ?? [];
+  if (head !== undefined) return { head: Number(head), oldest: Number(oldest) };
+  if (!EARLIER_HEAD.test(text)) throw corrupt("the head of the store", "it is no head");
+  throw new ContextError("UNSUPPORTED", {
+    feature: "this store",
+    expected: "one of layout 2",
+    received: "one that an earlier version of this package has made",
+  });
 }
 
 /**
@@ -30,8 +39,8 @@ export function endsOf(before: Head, items: readonly LogItem[], from: number, la
     if (before.head > from) throw missing(from + 1);
     return before;
   }
-  const revision = revisionOf(first);
-  if (revision === from + 1) return before;
+  const revision = firstOf(first);
+  if (revision <= from + 1) return before;
   if (revision > later.oldest) throw missing(Math.max(from + 1, later.oldest));
   return { head: before.head, oldest: later.oldest };
 }

@@ -8,9 +8,9 @@ export interface Keys {
   readonly entries: string;
   /** Sorted set: the ids of the contexts by the order of their creation. */
   readonly order: string;
-  /** Stream: the change log; the id of each item is `revision-0`. */
+  /** Stream: the change log; an item has the transactions of one commit, and the last of their revisions, `-0`, as its id. */
   readonly log: string;
-  /** What the key of the versions kept of a context begins with; its id follows. Each is a list, the oldest first. */
+  /** Hash: the versions kept of each context, by its place in the order of creation and their number. */
   readonly versions: string;
   /** What the key of the fence of one engine begins with; its session follows. */
   readonly fence: string;
@@ -25,7 +25,7 @@ export function keysOf(namespace: string): Keys {
     entries: `${tag}:entries`,
     order: `${tag}:order`,
     log: `${tag}:log`,
-    versions: `${tag}:versions:`,
+    versions: `${tag}:versions`,
     fence: `${tag}:fence:`,
     wake: `${tag}:wake`,
   };

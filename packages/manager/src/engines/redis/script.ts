@@ -1,171 +1,167 @@
 /**
- * The one script: compares and sets revisions for many transactions in one call. It knows no rules, and never looks
- * into data: a text goes in and comes out as it is, and the numbers that a commit gives stand before it.
+ * The one script: compares the revisions of contexts and writes what one batch of transactions leaves of them. It knows
+ * no rules, and never looks into data: a text goes in and comes out as it is, and the numbers that a commit gives stand
+ * before it.
  *
- * An entry is stored as `revision incarnation token sequence\nbody`, one in the change log without the sequence. Only in
- * that first line are placeholders resolved; the same words in the data stay what they are.
+ * An entry is stored as `revision sequence first next\nbody`: its place in the order of creation, and the numbers of its
+ * versions that are kept, from `first` on and before `next`. Those are fields `sequence:number` of one hash.
  *
- * Redis does not roll a script back, so nothing is written before all that can be refused has been: the first write
- * of each transaction is that of its log item. Without memory, on a replica or with a log that is not what it was,
- * that is where it ends, and nothing has happened.
+ * What costs is the number of calls (measured: 0.7 to 2 µs each), of arguments (0.3 µs) and of texts that Lua is given or
+ * makes, which it takes apart letter by letter (1.7 ns). So there is one call of a kind for all contexts, all numbers come
+ * in one argument, and the change log gets one item for all transactions, of the same texts that the contexts get.
+ *
+ * Redis does not roll a script back, so nothing is written before all that can be refused has been: the first write is
+ * that of the log item. Without memory, on a replica or with a log that is not what it was, that is where it ends, and
+ * nothing has happened.
  */
 export const COMMIT = `
-local entries, order, log = KEYS[1], KEYS[2], KEYS[3]
-local generation, versionsKept, changesKept = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3]
-local versionsPrefix, channel = ARGV[4], ARGV[5]
+local entries, order, log, versions = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local plan = cjson.decode(ARGV[1])
+local generation, versionsKept, changesKept, count, clears, contexts, logged = unpack(plan, 1, 7)
+local call, match, format, concat = redis.call, string.match, string.format, table.concat
 
 -- A command that was still under way when its sender gave it up must not land later.
-local fence = redis.call('GET', KEYS[4])
+local fence = call('GET', KEYS[5])
 if fence and tonumber(fence) > generation then return redis.error_reply('FENCED this commit was given up') end
 
-local call, match, gsub, insert = redis.call, string.match, string.gsub, table.insert
+-- Lua takes no more results of a function at once.
+local MOST = 7000
+-- After the plan and the channel come the ids, and then the lines.
+local FIRST_ID, LINES = 3, 3 + contexts
+
+local found = call('HMGET', entries, '', unpack(ARGV, FIRST_ID, math.min(LINES - 1, MOST)))
+for from = MOST + 1, LINES - 1, MOST do
+  for _, text in ipairs(call('HMGET', entries, unpack(ARGV, from, math.min(LINES - 1, from + MOST - 1)))) do
+    found[#found + 1] = text
+  end
+end
 
 -- The last revision, how many contexts have ever been created, and the first revision that the log still has.
-local head, created, oldest = 0, 0, 1
-local stored = call('HGET', entries, '')
-if stored then
-  local numbers = { match(stored, '^(%d+) (%d+) (%d+)$') }
-  if #numbers == 0 then return redis.error_reply('CORRUPT the head of the store is no head') end
-  head, created, oldest = tonumber(numbers[1]), tonumber(numbers[2]), tonumber(numbers[3])
+-- Those that mostly stay as they are stay texts: to write a number takes longer than to find it.
+local head, created, oldest = 0, '0', '1'
+if found[1] then
+  head, created, oldest = match(found[1], '^2 (%d+) (%d+) (%d+)$')
+  if not head then return redis.error_reply('CORRUPT the head of the store is no head') end
+  head = tonumber(head)
 end
-local headBefore = head
+
+-- Of each context five numbers: the revision it must have, -1 for any; what becomes of what is there; the line that it is
+-- left as, 0 for none; the transaction that has written that; and how many others were written and replaced before.
+local FIRST_STEP, FIELDS = 8, 5
+local fits = true
+local at = FIRST_STEP
+for n = 2, contexts + 1 do
+  local expect = plan[at]
+  at = at + FIELDS
+  if expect >= 0 then
+    local text = found[n]
+    if expect ~= (text and tonumber(match(text, '^%d+')) or 0) then fits = false end
+  end
+end
+if not fits then
+  local revisions = {}
+  for n = 1, contexts do revisions[n] = found[n + 1] and match(found[n + 1], '^%d+') or '0' end
+  return revisions
+end
+if count == 0 then return head end
 
 -- Numbers as text without an exponent.
-local function digits(number) return string.format('%.0f', number) end
+local function digits(number) return format('%.0f', number) end
 
--- What each transaction of this call has got, by its place as text: what a placeholder stands for. Nothing for one
--- that did not happen, whose placeholders stay and fit nowhere.
-local revisions = {}
-local function settled(numbers) return (gsub(numbers, '%-(%d+)', revisions)) end
-
--- What is there, with what this call has changed: written at the end, so that a context that many transactions
--- change is written once.
-local texts, changed, placed, forgotten, kept = {}, {}, {}, {}, {}
-local function textOf(id)
-  local text = texts[id]
-  if text == nil then
-    text = call('HGET', entries, id)
-    texts[id] = text
-  end
-  return text
+local last = head + count
+local lastText = digits(last)
+local function append(...)
+  local id, first = lastText .. '-0', count == 1 and lastText or digits(head + 1)
+  if head == 0 then return redis.pcall('XADD', log, id, 'first', first, ...) end
+  return redis.pcall('XADD', log, 'NOMKSTREAM', id, 'first', first, ...)
+end
+-- The lines as names and values in turn, an empty one behind an odd number; or as one text, where they are too many.
+local added
+if logged > MOST then added = append('', concat(ARGV, '\\n', LINES, LINES + logged - 1))
+elseif logged % 2 == 0 then added = append(unpack(ARGV, LINES, LINES + logged - 1))
+else
+  local lines = { unpack(ARGV, LINES, LINES + logged - 1) }
+  lines[logged + 1] = ''
+  added = append(unpack(lines))
+end
+-- A head without its log, or a log past its head: something has taken keys away.
+if not added then return redis.error_reply('CORRUPT the change log is not there') end
+if added.err then
+  if not string.find(added.err, 'equal or smaller', 1, true) then return added end
+  return redis.error_reply('CORRUPT the change log goes on past its head')
 end
 
-local function flush()
-  for id in pairs(changed) do
-    if texts[id] then call('HSET', entries, id, texts[id]) else call('HDEL', entries, id) end
-  end
-  for id, sequence in pairs(placed) do
-    if sequence then call('ZADD', order, sequence, id) else call('ZREM', order, id) end
-  end
-  for id in pairs(forgotten) do call('UNLINK', versionsPrefix .. id) end
-  for id, versions in pairs(kept) do
-    local length
-    for _, text in ipairs(versions) do length = call('RPUSH', versionsPrefix .. id, text) end
-    -- A few more than are asked for may stay: to trim at every write costs as much as the write.
-    if length > versionsKept + 16 then call('LTRIM', versionsPrefix .. id, -versionsKept, -1) end
-  end
-  changed, placed, forgotten, kept = {}, {}, {}, {}
-end
+if clears then call('UNLINK', entries, order, versions) end
 
-local function clear()
-  flush()
-  local keys = { entries, order }
-  for _, id in ipairs(call('HKEYS', entries)) do
-    insert(keys, versionsPrefix .. id)
-    if #keys == 1000 then
-      call('UNLINK', unpack(keys))
-      keys = {}
+local CHECK, FORGET, KEEP = 0, 2, 3
+local set, removed, placed, displaced, kept, dropped = { '', '' }, {}, {}, {}, {}, {}
+-- What was written and replaced comes behind the steps: a line and the transaction that has written it.
+local between = at
+at = FIRST_STEP
+for n = 1, contexts do
+  local id, text = ARGV[FIRST_ID + n - 1], not clears and found[n + 1]
+  local act, line, rank, replaced = plan[at + 1], plan[at + 2], plan[at + 3], plan[at + 4]
+  at = at + FIELDS
+  if act ~= CHECK then
+    local sequence, from, next
+    if text then sequence, from, next = match(text, '^%d+ (%d+) (%d+) (%d+)\\n') end
+    if act == FORGET then
+      for number = from, next - 1 do dropped[#dropped + 1] = sequence .. ':' .. number end
+      sequence = nil
+      displaced[#displaced + 1] = id
+      if line == 0 then removed[#removed + 1] = id end
     end
-  end
-  if #keys > 0 then call('UNLINK', unpack(keys)) end
-  texts = {}
-end
-
-local function write(id, numbers, body, mode)
-  local found = textOf(id)
-  if mode == 'forget' then
-    forgotten[id], kept[id] = true, nil
-  elseif mode == 'keep' and found and versionsKept > 0 then
-    kept[id] = kept[id] or {}
-    insert(kept[id], found)
-  end
-  changed[id] = true
-  if not numbers then
-    texts[id], placed[id] = false, false
-    return
-  end
-  local sequence = found and mode ~= 'forget' and match(found, '^%d+ %d+ %d+ (%d+)\\n')
-  if not sequence then
-    created = created + 1
-    sequence = digits(created)
-    placed[id] = sequence
-  end
-  texts[id] = numbers .. ' ' .. sequence .. '\\n' .. body
-end
-
-local outcomes = {}
-local at = 7
-for index = 1, tonumber(ARGV[6]) do
-  local opId, clears = ARGV[at], ARGV[at + 1] == '1'
-  local textsAt = at + 5
-  local writesAt = textsAt + 2 * tonumber(ARGV[at + 2])
-  local changesAt = writesAt + 4 * tonumber(ARGV[at + 3])
-  at = changesAt + 2 * tonumber(ARGV[at + 4])
-
-  local fits = true
-  for n = writesAt, changesAt - 1, 4 do
-    local text = textOf(ARGV[n])
-    local revision = text and match(text, '^%d+') or '0'
-    if settled(ARGV[n + 1]) ~= revision then fits = false end
-  end
-  if fits then
-    local place, revision = tostring(index), digits(head + 1)
-    revisions[place] = revision
-    local numbers = {}
-    for n = textsAt, writesAt - 1, 2 do insert(numbers, settled(ARGV[n])) end
-    local lines = {}
-    for n = changesAt, at - 1, 2 do
-      local text = tonumber(ARGV[n + 1])
-      insert(lines, ARGV[n])
-      insert(lines, numbers[text] or '')
-      insert(lines, numbers[text] and ARGV[textsAt + 2 * text - 1] or '')
-    end
-    local logged = table.concat(lines, '\\n')
-    local added
-    if head == 0 then added = redis.pcall('XADD', log, revision .. '-0', 'op', opId, 'changes', logged)
-    else added = redis.pcall('XADD', log, 'NOMKSTREAM', revision .. '-0', 'op', opId, 'changes', logged) end
-    local refusal
-    -- A head without its log, or a log past its head: something has taken keys away.
-    if not added then refusal = redis.error_reply('CORRUPT the change log is not there')
-    elseif added.err and string.find(added.err, 'equal or smaller', 1, true) then
-      refusal = redis.error_reply('CORRUPT the change log goes on past its head')
-    elseif added.err then refusal = added end
-    if refusal and head == headBefore then return refusal end
-    -- What went before is in the log already: this one is tried again, and refused then.
-    if refusal then fits, revisions[place] = false, nil end
-    if fits then
-      head = head + 1
-      if clears then clear() end
-      for n = writesAt, changesAt - 1, 4 do
-        local text, mode = tonumber(ARGV[n + 2]), ARGV[n + 3]
-        if mode ~= 'check' then write(ARGV[n], numbers[text], ARGV[textsAt + 2 * text - 1], mode) end
+    if line > 0 then
+      if not sequence then
+        created = digits(created + 1)
+        sequence, from, next = created, 1, 1
+        placed[#placed + 1] = sequence
+        placed[#placed + 1] = id
       end
+      if act == KEEP then
+        kept[#kept + 1] = sequence .. ':' .. next
+        kept[#kept + 1] = text
+        next = next + 1
+      end
+      for _ = 1, replaced do
+        kept[#kept + 1] = sequence .. ':' .. next
+        kept[#kept + 1] = digits(head + plan[between + 1]) .. '\\n' .. ARGV[LINES + plan[between] - 1]
+        between = between + 2
+        next = next + 1
+      end
+      -- A few more than are asked for may stay: to drop some at every write costs as much as the write.
+      if next - from > versionsKept + 16 then
+        for number = from, next - versionsKept - 1 do dropped[#dropped + 1] = sequence .. ':' .. number end
+        from = next - versionsKept
+      end
+      set[#set + 1] = id
+      set[#set + 1] = (rank == count and lastText or digits(head + rank)) .. ' ' .. sequence .. ' ' .. from .. ' ' .. next .. '\\n' .. ARGV[LINES + line - 1]
     end
   end
-  outcomes[index] = fits and head or 0
 end
 
-if head == headBefore then return outcomes end
-flush()
 -- Trimming is approximate, so what is left says where it begins.
-if changesKept ~= '' and call('XTRIM', log, 'MAXLEN', '~', changesKept) > 0 then
-  local first = call('XRANGE', log, '-', '+', 'COUNT', 1)[1]
-  oldest = tonumber(match(first[1], '^%d+'))
+if changesKept > 0 and last > changesKept and math.floor(head / 64) ~= math.floor(last / 64) then
+  if call('XTRIM', log, 'MINID', '~', digits(last - changesKept + 1)) > 0 then
+    oldest = call('XRANGE', log, '-', '+', 'COUNT', 1)[1][2][2]
+  end
 end
-call('HSET', entries, '', digits(head) .. ' ' .. digits(created) .. ' ' .. digits(oldest))
+
+local function spread(command, key, values)
+  for from = 1, #values, MOST do
+    call(command, key, unpack(values, from, math.min(#values, from + MOST - 1)))
+  end
+end
+spread('HDEL', entries, removed)
+spread('ZREM', order, displaced)
+spread('ZADD', order, placed)
+spread('HSET', versions, kept)
+spread('HDEL', versions, dropped)
+set[2] = '2 ' .. lastText .. ' ' .. created .. ' ' .. oldest
+spread('HSET', entries, set)
 -- A hint, and no more: a user who may not publish may still write.
-redis.pcall('PUBLISH', channel, digits(head))
-return outcomes
+redis.pcall('PUBLISH', ARGV[2], lastText)
+return head
 `;
 
 /** What the server knows a script by once it has seen it. */

@@ -10,9 +10,10 @@ export function readFunctions(schema: string): string {
   return `
 CREATE OR REPLACE FUNCTION ${schema}.load(p_ns integer, p_ids text[], p_known bigint[])
 RETURNS TABLE (head bigint, contexts bigint, clock_ms text, id text, revision bigint, entry text)
-LANGUAGE plpgsql STABLE ${PLANNED_ONCE} AS $load$
+LANGUAGE plpgsql STABLE AS $load$
 #variable_conflict use_column
 BEGIN
+  ${PLANNED_ONCE}
   -- One row at least, for the head; an entry that the client has at its revision is not sent.
   RETURN QUERY SELECT n.head, n.contexts, (extract(epoch FROM clock_timestamp()) * 1000)::text,
       c.id, c.revision, CASE WHEN c.revision IS DISTINCT FROM k.known THEN c.entry END
@@ -26,14 +27,18 @@ END
 $load$;
 
 CREATE OR REPLACE FUNCTION ${schema}.changes(p_ns integer, p_after bigint, p_limit bigint)
-RETURNS TABLE (head bigint, oldest bigint, revision bigint, op text, changes text)
-LANGUAGE plpgsql STABLE ${PLANNED_ONCE} AS $changes$
+RETURNS TABLE (head bigint, oldest bigint, revision bigint, first bigint, lines text)
+LANGUAGE plpgsql STABLE AS $changes$
 #variable_conflict use_column
 BEGIN
-  RETURN QUERY SELECT n.head, n.trimmed + 1, l.revision, l.op, l.changes
+  ${PLANNED_ONCE}
+  -- One row at least, for the head. So many revisions, since an item may have many; or the next item, where it is longer.
+  RETURN QUERY SELECT n.head, n.trimmed + 1, l.revision, l.first, l.lines
     FROM ${schema}.namespaces n LEFT JOIN LATERAL (
-      SELECT l.revision, l.op, l.changes FROM ${schema}.log l
-      WHERE l.ns = p_ns AND l.revision > p_after ORDER BY l.revision LIMIT p_limit
+      SELECT l.revision, l.first, l.lines FROM ${schema}.log l
+      WHERE l.ns = p_ns AND l.revision > p_after AND l.revision <= greatest(p_after + p_limit, (
+        SELECT o.revision FROM ${schema}.log o WHERE o.ns = p_ns AND o.revision > p_after ORDER BY o.revision LIMIT 1
+      )) ORDER BY l.revision
     ) l ON true
     WHERE n.ns = p_ns ORDER BY l.revision;
 END
