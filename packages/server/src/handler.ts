@@ -60,10 +60,9 @@ export interface Handler {
 
 export function createHandler(options: HandlerOptions): Handler {
   const core = createCore(options);
-  return Object.assign(
-    async (request: Request) => toResponse(await core.answer(fromRequest(request)), request.signal),
-    { close: () => core.close() },
-  );
+  return Object.assign(async (request: Request) => toResponse(await core.answer(fromRequest(request)), request), {
+    close: () => core.close(),
+  });
 }
 
 /** The handler, whatever brings the requests. */

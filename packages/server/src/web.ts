@@ -18,15 +18,16 @@ export function fromRequest(request: Request): ApiRequest {
   };
 }
 
-/** @param signal - aborts when nobody reads the answer any more. */
-export function toResponse({ status, headers, body }: Reply, signal: AbortSignal): Response {
-  return new Response(isFlow(body) ? streamOf(body, signal) : body, { status, headers });
+/** @param request - what it answers: its signal aborts when nobody reads the answer any more. */
+export function toResponse({ status, headers, body }: Reply, request: Request): Response {
+  return new Response(isFlow(body) ? streamOf(body, request) : body, { status, headers });
 }
 
-function streamOf(flow: Flow, signal: AbortSignal): ReadableStream<Uint8Array> {
+function streamOf(flow: Flow, request: Request): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder();
   let makeRoom = (): void => undefined;
   let isRead = true;
+  const stop = (): void => flow.stop();
   return new ReadableStream<Uint8Array>({
     start(controller) {
       const write: Write = (chunk) => {
@@ -36,8 +37,11 @@ function streamOf(flow: Flow, signal: AbortSignal): ReadableStream<Uint8Array> {
           makeRoom = resolve;
         });
       };
-      signal.addEventListener("abort", () => flow.stop(), { once: true });
+      if (request.signal.aborted) flow.stop();
+      else request.signal.addEventListener("abort", stop);
       const end = (): void => {
+        // Held until here: in Node the signal of a request that nobody holds is never told of an abort.
+        request.signal.removeEventListener("abort", stop);
         if (isRead) controller.close();
       };
       flow.pour(write).then(end, (error: unknown) => controller.error(error));
