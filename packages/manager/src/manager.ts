@@ -83,6 +83,8 @@ export interface SharedContextManagerOptions<Data extends object = JsonObject> {
  */
 export class SharedContextManager<Data extends object = JsonObject> {
   #store: Store;
+  /** Those of the store, a step nearer for `get`. */
+  #entries: Store["entries"];
   #closed = false;
 
   constructor(options: SharedContextManagerOptions<Data> = {}) {
@@ -93,6 +95,7 @@ export class SharedContextManager<Data extends object = JsonObject> {
     const copy = isolation === "shallow" ? copyShallow : history === undefined ? copyDeep : copySharing;
     const limits = admission(copy, { maxDataBytes, schema });
     this.#store = new Store({ clock, admission: limits, maxContexts, changeLogLimit, history });
+    this.#entries = this.#store.entries;
   }
 
   /**
@@ -120,7 +123,7 @@ export class SharedContextManager<Data extends object = JsonObject> {
    * ```
    */
   get(contextId: string): SharedContext<Data> | undefined {
-    const entry = this.#store.entries.get(contextId);
+    const entry = this.#entries.get(contextId);
     if (entry !== undefined) return wrap(entry);
     checkId("contextId", contextId); // only strings are ever found
     return undefined;
@@ -335,7 +338,8 @@ export class SharedContextManager<Data extends object = JsonObject> {
     if (this.#closed) return;
     this.#closed = true;
     this.#store.close();
-    this.#store = CLOSED_STORE;
+    this.#store = CLOSED as Store;
+    this.#entries = CLOSED as Store["entries"];
   }
 
   /**
@@ -443,9 +447,12 @@ export class SharedContextManager<Data extends object = JsonObject> {
   }
 }
 
-/** Stands in for the store of a closed manager: so an open one need not ask at every call. */
-const CLOSED_STORE = new Proxy({} as Store, {
-  get() {
-    throw new ContextError("CLOSED", {});
+/** Stands in for the store of a closed manager, and for its entries: so an open one need not ask at every call. */
+const CLOSED: unknown = new Proxy(
+  {},
+  {
+    get() {
+      throw new ContextError("CLOSED", {});
+    },
   },
-});
+);

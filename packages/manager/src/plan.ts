@@ -38,8 +38,8 @@ export class Plan {
 
   /** A context as this plan leaves it so far. */
   read(contextId: string): Entry | undefined {
-    const step = this.steps[this.#placeOf(contextId)];
-    if (step !== undefined) return step.next;
+    const place = this.#placeOf(contextId);
+    if (place >= 0) return this.steps[place]?.next;
     const found = this.#load(contextId);
     this.#places?.set(contextId, this.steps.length);
     this.steps.push({ contextId, found, next: found, act: undefined });

@@ -217,16 +217,16 @@ export class Store implements Room, World {
 
   /** Commits what one rule leaves of one context, unless that is a refusal or what was there: a plan of one step. */
   commit<Next extends Outcome>(contextId: string, found: Entry | undefined, next: Next, act?: Act): Next {
-    if (next instanceof Rejection) {
-      this.counters.refuse(next.code);
-      return next;
-    }
-    if (next === found) return next;
+    if (next instanceof Rejection) this.counters.refuse(next.code);
+    else if (next !== found) this.#commit(contextId, found, next, act);
+    return next;
+  }
+
+  #commit(contextId: string, found: Entry | undefined, next: Entry | undefined, act: Act | undefined): void {
     if (this.#open !== undefined) this.checkAlone();
     this.#put(contextId, found, next, ++this.feed.head, act);
-    if (this.handovers.isBusy) this.#handOver(() => this.handovers.moved(found, next, act?.reason));
+    if (this.handovers.isBusy) this.#handOverOne(found, next, act?.reason);
     else if (this.feed.isWanted && this.feed.hasNews) this.feed.tell();
-    return next;
   }
 
   /** What a rule left; throws what it refused, and counts it. */
@@ -303,6 +303,11 @@ export class Store implements Room, World {
     if (this.feed.isWanted) this.feed.record(contextId, found, next, act);
   }
 
+  /** Apart from `#commit`, because V8 makes room for what a closure holds whenever the function is called that may make it. */
+  #handOverOne(found: Entry | undefined, next: Entry | undefined, reason: string | undefined): void {
+    this.#handOver(() => this.handovers.moved(found, next, reason));
+  }
+
   /** What follows from a commit: first for locks and those who wait for them, then for those who watch. */
   #handOver(moves: () => void): void {
     this.feed.hush(moves);
@@ -311,9 +316,9 @@ export class Store implements Room, World {
 
   /** `lock` and `unlock` answer `false` where section 6.20 says so. */
   #flag(contextId: string, found: Entry | undefined, next: Entry | Rejection): boolean | Rejection {
-    if (next instanceof Rejection && next.code === "LOCKED") return false;
-    const outcome = this.commit(contextId, found, next);
-    return outcome instanceof Rejection ? outcome : true;
+    if (next instanceof Rejection) return next.code === "LOCKED" ? false : this.commit(contextId, found, next);
+    if (next !== found) this.#commit(contextId, found, next, undefined);
+    return true;
   }
 
   /**

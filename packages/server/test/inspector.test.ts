@@ -14,7 +14,7 @@ if (!isBuilt) process.stderr.write("The inspector is not built: the tests of its
 function get(path: string, headers: Record<string, string> = {}, method = "GET"): Response | undefined {
   const request = new Request(`http://localhost${path}`, { method, headers });
   const reply = inspector(fromRequest(request));
-  return reply && toResponse(reply, request.signal);
+  return reply && toResponse(reply, request);
 }
 
 it("leaves to the API what is not the page", () => {
