@@ -1,6 +1,7 @@
 /**
- * Queues of three agents on two contexts, with time as a command, at the 1,500 states that are nearest to the
- * start: each is reached anew by its shortest sequence of commands on a real manager, and left to run out.
+ * Queues of three agents, with time as a command: on one context at every state that can be reached, on two at the 1,500
+ * that are nearest to the start. Each is reached anew by its shortest sequence of commands on a real manager, and left to
+ * run out.
  */
 
 import { type Agent, isContextError, type Lease, SharedContextManager } from "shared-context-manager";
@@ -16,15 +17,18 @@ const WANTS = { "acquire x": ["x"], "acquire y": ["y"], "acquire both": ["y", "x
 type Does = keyof typeof WANTS | "release" | "give up" | "delete x" | "create x" | "clear" | "time passes";
 type Command = readonly [agent: string, does: Does];
 
-const COMMANDS: readonly Command[] = [
-  ...AGENTS.flatMap((agent): Command[] =>
-    ([...(Object.keys(WANTS) as (keyof typeof WANTS)[]), "release", "give up"] as const).map((does) => [agent, does]),
-  ),
-  ["", "delete x"],
-  ["", "create x"],
-  ["", "clear"],
-  ["", "time passes"],
-];
+function commandsOn(wants: readonly (keyof typeof WANTS)[]): readonly Command[] {
+  return [
+    ...AGENTS.flatMap((agent): Command[] => ([...wants, "release", "give up"] as const).map((does) => [agent, does])),
+    ["", "delete x"],
+    ["", "create x"],
+    ["", "clear"],
+    ["", "time passes"],
+  ];
+}
+
+const ON_ONE = commandsOn(["acquire x"]);
+const ON_TWO = commandsOn(["acquire x", "acquire y", "acquire both"]);
 
 interface Wait {
   readonly ids: readonly string[];
@@ -149,13 +153,16 @@ async function replay(commands: readonly Command[]): Promise<Trial> {
 }
 
 /** Breadth-first over the states, up to so many; what was broken first, and all the ways that waits ended in. */
-async function exploreWaiting(most: number): Promise<{ states: number; broken?: string; ends: Set<string> }> {
+async function exploreWaiting(
+  commands: readonly Command[],
+  most: number,
+): Promise<{ states: number; broken?: string; ends: Set<string> }> {
   const seen = new Set<string>([new Trial().key()]);
   const ends = new Set<string>();
   const pending: Command[][] = [[]];
   for (let way = pending.shift(); way !== undefined; way = pending.shift()) {
     const here = await replay(way);
-    for (const command of COMMANDS) {
+    for (const command of commands) {
       if (!here.allows(command)) continue;
       const next = await replay([...way, command]);
       const key = next.key();
@@ -172,28 +179,43 @@ async function exploreWaiting(most: number): Promise<{ states: number; broken?: 
   return { states: seen.size, ends };
 }
 
-describe("waiting, at the nearest states of three agents and two contexts", () => {
+type Mutant = [name: string, mutate: () => unknown];
+
+const NOBODY_WOKEN: Mutant = [
+  "nobody is woken",
+  () => vi.spyOn(Handovers.prototype, "settle").mockImplementation(() => undefined),
+];
+const STAYS: Mutant = [
+  "whoever gives up stays in line",
+  () => vi.spyOn(Queues.prototype, "leave").mockImplementation(() => undefined),
+];
+const ONE_IS_ENOUGH: Mutant = [
+  "one queue is enough",
+  () => vi.spyOn(Queues.prototype, "isFirstEverywhere").mockReturnValue(true),
+];
+const BARGES: Mutant = [
+  "a newcomer may take what others wait for",
+  () => vi.spyOn(Handovers.prototype, "isAwaited").mockReturnValue(false),
+];
+
+describe.each([
+  ["every state of three agents and one context", ON_ONE, Infinity, 200, [NOBODY_WOKEN, STAYS]],
+  ["the nearest states of three agents and two contexts", ON_TWO, 1_500, 1_000, [NOBODY_WOKEN, ONE_IS_ENOUGH, BARGES]],
+] as const)("waiting, at %s", (_where, commands, most, least, mutants) => {
   afterEach(() => vi.restoreAllMocks());
 
   it("is fair, wakes whoever can go on, and always ends", async () => {
-    const { states, broken, ends } = await exploreWaiting(1_500);
+    const { states, broken, ends } = await exploreWaiting(commands, most);
     expect(broken).toBeUndefined();
-    expect(states).toBeGreaterThan(1_000);
+    expect(states).toBeGreaterThan(least);
     expect([...ends].toSorted()).toEqual(["DEADLOCK", "NOT_FOUND", "TIMEOUT", "aborted", "granted"]);
   }, 60_000);
 
-  it.each<[string, () => unknown]>([
-    ["nobody is woken", () => vi.spyOn(Handovers.prototype, "settle").mockImplementation(() => undefined)],
-    ["one queue is enough", () => vi.spyOn(Queues.prototype, "isFirstEverywhere").mockReturnValue(true)],
-    [
-      "a newcomer may take what others wait for",
-      () => vi.spyOn(Handovers.prototype, "isAwaited").mockReturnValue(false),
-    ],
-  ])(
+  it.each<Mutant>([...mutants])(
     "would be caught if %s",
     async (_name, mutate) => {
       mutate();
-      expect((await exploreWaiting(1_500)).broken).toBeTypeOf("string");
+      expect((await exploreWaiting(commands, most)).broken).toBeTypeOf("string");
     },
     60_000,
   );
