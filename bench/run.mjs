@@ -8,6 +8,7 @@
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { casesOf } from "./harness/cases.mjs";
+import { resultsPage } from "./harness/page.mjs";
 import { markdownTable, plainTable, summary } from "./harness/report.mjs";
 import { rowsOf } from "./harness/rows.mjs";
 import { surroundings } from "./harness/surroundings.mjs";
@@ -43,16 +44,11 @@ if (!values.quick && only.length === 0) {
 if (values.assert && rows.some((row) => row.verdicts.some(({ met }) => !met))) process.exitCode = 1;
 
 function results() {
-  return [
-    "# Results of the benchmark",
-    "",
-    "Written by `npm run bench`. Medians of one operation; `README.md` says how they were measured.",
-    "",
-    ...surroundings(),
-    "",
-    summary(rows),
-    "",
-    markdownTable(rows),
-    "",
-  ].join("\n");
+  return resultsPage({
+    title: "Results of the benchmark",
+    written: "`npm run bench`. Medians of one operation",
+    facts: surroundings(),
+    summary: summary(rows),
+    table: markdownTable(rows),
+  });
 }

@@ -4,6 +4,7 @@
 
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
+import { resultsPage } from "../harness/page.mjs";
 import { surroundings } from "../harness/surroundings.mjs";
 import { measured } from "./measure.mjs";
 import { postgresCases } from "./postgres.mjs";
@@ -65,16 +66,11 @@ function isWanted({ engine, name }) {
 }
 
 function results() {
-  return [
-    "# Results of the benchmark of the engines",
-    "",
-    "Written by `npm run bench:engines -- --write`. Medians of one operation; `README.md` says how they were measured.",
-    "",
-    ...surroundings().slice(0, MACHINE_LINES),
-    "",
-    summary(rows),
-    "",
-    markdownTable(rows),
-    "",
-  ].join("\n");
+  return resultsPage({
+    title: "Results of the benchmark of the engines",
+    written: "`npm run bench:engines -- --write`. Medians of one operation",
+    facts: surroundings().slice(0, MACHINE_LINES),
+    summary: summary(rows),
+    table: markdownTable(rows),
+  });
 }

@@ -7,6 +7,7 @@ import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { resultsPage } from "../harness/page.mjs";
 import { surroundings } from "../harness/surroundings.mjs";
 import { get, hasWrk, put } from "./load.mjs";
 import { CONNECTIONS } from "./payload.mjs";
@@ -138,17 +139,11 @@ if (values.assert && rows.some(({ met }) => !met)) process.exitCode = 1;
 if (values.soak !== undefined) await soak(Number(values.soak));
 
 function results() {
-  return [
-    "# Results of the benchmark of the server",
-    "",
-    "Written by `npm run bench:server -- --write`. Medians of rounds; `README.md` says how they were measured.",
-    "",
-    ...surroundings().slice(0, MACHINE_LINES),
-    `- ${CONNECTIONS} connections, ${load}`,
-    "",
-    summary(rows),
-    "",
-    markdownTable(rows),
-    "",
-  ].join("\n");
+  return resultsPage({
+    title: "Results of the benchmark of the server",
+    written: "`npm run bench:server -- --write`. Medians of rounds",
+    facts: [...surroundings().slice(0, MACHINE_LINES), `- ${CONNECTIONS} connections, ${load}`],
+    summary: summary(rows),
+    table: markdownTable(rows),
+  });
 }
