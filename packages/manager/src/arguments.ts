@@ -140,8 +140,10 @@ export function readMs<Key extends string>(
   key: Key,
   least: number,
 ): number | undefined {
-  if (options === undefined) return undefined;
-  const ms: unknown = optionsOf(options)[key];
+  return options === undefined ? undefined : msOf(optionsOf(options)[key], key, least);
+}
+
+function msOf(ms: unknown, key: string, least: number): number | undefined {
   if (ms === undefined) return undefined;
   if (typeof ms !== "number" || Number.isNaN(ms) || ms < least) {
     throw invalid("options", `/${key}`, `a number of milliseconds from ${least} up`, describe(ms));

@@ -45,7 +45,8 @@ export class SharedContext<Data extends object = JsonObject> {
   }
 
   static {
-    wrap = (entry) => new SharedContext(entry);
+    // Not by its name, which V8 looks up at each use.
+    wrap = (entry) => new this(entry);
     entryOf = (context) => context.#entry;
     isSnapshot = (value): value is AnySharedContext => typeof value === "object" && value !== null && #entry in value;
   }

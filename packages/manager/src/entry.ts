@@ -76,7 +76,8 @@ export function isAnother(before: Entry, after: Entry): boolean {
 
 /** Whether a commit changes data, and not only a lock. */
 export function changesData(before: Entry | undefined, after: Entry | undefined): boolean {
-  return before?.version !== after?.version || before?.incarnation !== after?.incarnation;
+  if (before === undefined || after === undefined) return before !== after;
+  return before.version !== after.version || isAnother(before, after);
 }
 
 /** The data of an entry, finished before its first reader sees it. */

@@ -32,6 +32,9 @@ import { type ManagerStats, statsOf } from "./stats.ts";
 import { Store } from "./store.ts";
 import { type Predicate, waitFor, type WaitForOptions } from "./wait-for.ts";
 
+/** V8 knows what a constant of a module holds; of an import it asks at each use whether it is there by now. */
+const snapshotOf = wrap;
+
 /** Options of a manager; each has a default that is safe. */
 export interface SharedContextManagerOptions<Data extends object = JsonObject> {
   /**
@@ -82,9 +85,9 @@ export interface SharedContextManagerOptions<Data extends object = JsonObject> {
  * ```
  */
 export class SharedContextManager<Data extends object = JsonObject> {
-  #store: Store;
   /** Those of the store, a step nearer for `get`. */
-  #entries: Store["entries"];
+  #entries: Store["entries"] = new Map();
+  #store: Store;
   #closed = false;
 
   constructor(options: SharedContextManagerOptions<Data> = {}) {
@@ -94,8 +97,8 @@ export class SharedContextManager<Data extends object = JsonObject> {
     const history = historyLimit === 0 ? undefined : new History(historyLimit);
     const copy = isolation === "shallow" ? copyShallow : history === undefined ? copyDeep : copySharing;
     const limits = admission(copy, { maxDataBytes, schema });
-    this.#store = new Store({ clock, admission: limits, maxContexts, changeLogLimit, history });
-    this.#entries = this.#store.entries;
+    const entries = this.#entries;
+    this.#store = new Store({ entries, clock, admission: limits, maxContexts, changeLogLimit, history });
   }
 
   /**
@@ -124,9 +127,11 @@ export class SharedContextManager<Data extends object = JsonObject> {
    */
   get(contextId: string): SharedContext<Data> | undefined {
     const entry = this.#entries.get(contextId);
-    if (entry !== undefined) return wrap(entry);
+    return entry === undefined ? this.#missing(contextId) : snapshotOf(entry);
+  }
+
+  #missing(contextId: string): undefined {
     checkId("contextId", contextId); // only strings are ever found
-    return undefined;
   }
 
   /**

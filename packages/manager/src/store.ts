@@ -31,6 +31,8 @@ import type {
 import { isMerge, type World } from "./staging.ts";
 
 export interface StoreOptions {
+  /** Where the contexts are kept. */
+  readonly entries: Map<string, Entry>;
   readonly clock: Clock;
   readonly admission: Admission;
   readonly maxContexts: number;
@@ -41,7 +43,7 @@ export interface StoreOptions {
 
 export class Store implements Room, World {
   /** In the order of creation: writing to an id that is there keeps its place. */
-  readonly entries: Map<string, Entry> = new Map();
+  readonly entries: Map<string, Entry>;
   readonly clock: Clock;
   readonly admission: Admission;
   readonly maxContexts: number;
@@ -59,8 +61,8 @@ export class Store implements Room, World {
   /** The transaction whose function is running. */
   #open: Plan | undefined;
 
-  constructor({ clock, admission, maxContexts, changeLogLimit, history }: StoreOptions) {
-    const { entries } = this;
+  constructor({ entries, clock, admission, maxContexts, changeLogLimit, history }: StoreOptions) {
+    this.entries = entries;
     this.clock = clock;
     this.admission = admission;
     this.maxContexts = maxContexts;

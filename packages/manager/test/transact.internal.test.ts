@@ -19,6 +19,7 @@ const ROOM = { contexts: 0, maxContexts: Infinity };
 
 function storeOf(values: Readonly<Record<string, number>>): Store {
   const store = new Store({
+    entries: new Map(),
     clock: manualClock(),
     admission: ADMISSION,
     maxContexts: Infinity,
