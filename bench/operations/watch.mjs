@@ -24,13 +24,8 @@ export const contestants = {
     },
     round,
   },
-  "events.on": {
-    async setUp(ids) {
-      const emitter = new EventEmitter();
-      return { ...(await fill(ids)), emitter, events: on(emitter, ids[0] ?? "") };
-    },
-    round: roundOfEmitter,
-  },
+  "events.on, as much told": { setUp: (ids) => withEmitter(ids, toldInFull), round: roundOfEmitter },
+  "events.on": { setUp: (ids) => withEmitter(ids, told), round: roundOfEmitter },
   "events.on, nothing written": {
     async setUp(ids) {
       const emitter = new EventEmitter();
@@ -41,7 +36,33 @@ export const contestants = {
 };
 
 /** @type {Target[]} */
-export const targets = [{ contestant: "deep", against: "events.on", atMost: 1 }];
+export const targets = [{ contestant: "deep", against: "events.on, as much told", atMost: 1 }];
+
+/**
+ * @param {readonly string[]} ids
+ * @param {(context: any, previous: any) => object} eventOf
+ */
+async function withEmitter(ids, eventOf) {
+  const emitter = new EventEmitter();
+  const state = await fill(ids);
+  return { ...state, emitter, events: on(emitter, ids[0] ?? ""), eventOf, previous: state.store.get(ids[0] ?? "") };
+}
+
+/** @param {any} context */
+function told(context) {
+  return { kind: "updated", context };
+}
+
+/**
+ * What a watcher is told.
+ *
+ * @param {any} context
+ * @param {any} previous
+ */
+function toldInFull(context, previous) {
+  const { revision, contextId, updatedBy, note } = context;
+  return { revision, kind: "updated", contextId, agentId: updatedBy, note, context, previous };
+}
 
 /**
  * @param {{ store: Store<TwoKeys>, versions: any[], changes: AsyncIterator<any> }} state
@@ -67,19 +88,21 @@ async function round({ store, versions, changes }, walk, from, count) {
 /**
  * The same manager, and an emitter that emits what was written.
  *
- * @param {{ store: Store<TwoKeys>, versions: any[], emitter: EventEmitter, events: AsyncIterator<any> }} state
+ * @param {Emitting} state
  * @param {Walk} walk
  * @param {number} from
  * @param {number} count
  */
-async function roundOfEmitter({ store, versions, emitter, events }, walk, from, count) {
+async function roundOfEmitter(state, walk, from, count) {
+  const { store, versions, emitter, events, eventOf } = state;
   let sum = 0;
   for (let left = count; left > 0; left -= BURST) {
     const burst = Math.min(BURST, left);
     for (let done = 0; done < burst; done++) {
       const context = store.update(walk[from], twoKeys(done), versions[from]);
       versions[from] = context.version;
-      emitter.emit(walk[from], { kind: "updated", context });
+      emitter.emit(walk[from], eventOf(context, state.previous));
+      state.previous = context;
     }
     for (let done = 0; done < burst; done++) {
       const { value } = await events.next();
@@ -88,6 +111,16 @@ async function roundOfEmitter({ store, versions, emitter, events }, walk, from, 
   }
   return sum;
 }
+
+/**
+ * @typedef {object} Emitting
+ * @property {Store<TwoKeys>} store
+ * @property {any[]} versions
+ * @property {EventEmitter} emitter
+ * @property {AsyncIterator<any>} events
+ * @property {(context: any, previous: any) => object} eventOf
+ * @property {any} previous
+ */
 
 /**
  * What the emitter costs without the manager.

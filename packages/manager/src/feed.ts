@@ -265,14 +265,14 @@ export class Feed implements Log {
     this.#trim();
   }
 
-  /** Drops the oldest commits that are too many, and takes note of who has not read them. The last one stays. */
   #trim(): void {
-    if (this.#isForgetful) {
-      this.#forget();
-      return;
-    }
     const limit = this.#behind > 0 ? Math.max(this.#limit, LIVE_LIMIT) : this.#limit;
-    if (this.#count <= limit) return;
+    if (limit === 0) this.#forget();
+    else if (this.#count > limit) this.#drop(limit);
+  }
+
+  /** Drops the oldest commits that are too many, and takes note of who has not read them. The last one stays. */
+  #drop(limit: number): void {
     const newest = this.#kept.last?.value.revision;
     for (let link = this.#kept.first; link !== undefined; link = this.#kept.first) {
       const { revision, contextId } = link.value;
