@@ -36,6 +36,10 @@ export function checkData(argument: "data" | "initialData", value: unknown): voi
 /** A version string stands for itself; a snapshot also names the incarnation it was taken of. */
 export function readExpected(contextId: string, expected: unknown): Expected {
   if (typeof expected === "string") return { version: expected, incarnation: undefined };
+  return versionOf(contextId, expected);
+}
+
+function versionOf(contextId: string, expected: unknown): Expected {
   if (!isSnapshot(expected)) {
     throw invalid("expected", "", "a version string or a snapshot of this context", describe(expected));
   }
