@@ -23,7 +23,7 @@ export function acquire<Data extends object>(
     if (store.handovers.isAwaited(contextId) || holderOf(entry, leaseMs) !== null) free = false;
   }
   if (free) return leaseOn<Data>(new Hold(store, agentId, contextIds, request, leaseMs));
-  const cycle = store.handovers.cycle(request, leaseMs);
+  const cycle = store.handovers.cycle(request);
   if (cycle !== undefined) throw store.refusal(new ContextError("DEADLOCK", { cycle }));
   const granted = new Promise<Lease<Data>>((resolve, reject) => {
     new InLine<Data>(store, request, leaseMs, resolve, reject).wait(leaseMs);

@@ -55,8 +55,9 @@ export class Handovers {
     return this.#queues.size > 0 && this.#queues.has(contextId);
   }
 
-  cycle({ agentId, contextIds }: Waiter, leaseMs: number): ErrorDetails["DEADLOCK"]["cycle"] | undefined {
-    return this.#queues.cycle(agentId, contextIds, (contextId) => this.#holderOf(contextId, leaseMs));
+  /** A lapsed lock that nobody has taken counts as well: its owner may renew it, and would close the cycle by that. */
+  cycle({ agentId, contextIds }: Waiter): ErrorDetails["DEADLOCK"]["cycle"] | undefined {
+    return this.#queues.cycle(agentId, contextIds, this.#ownerOf);
   }
 
   wait(waiter: Waiting, leaseMs: number): void {

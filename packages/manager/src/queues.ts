@@ -29,7 +29,7 @@ export interface Line {
   readonly agentIds: readonly string[];
 }
 
-/** Who holds a context, or `null`: a lock that may be taken over counts as held by nobody. */
+/** Who holds a context, or `null`. */
 export type HolderOf = (contextId: string) => string | null;
 
 interface Ticket {
