@@ -1,5 +1,5 @@
 import { acquire } from "./acquire.ts";
-import { checkId, type ExpectedVersion, readMs, type WriteOptions } from "./arguments.ts";
+import { checkFunction, checkId, type ExpectedVersion, readMs, type WriteOptions } from "./arguments.ts";
 import {
   acquireCommand,
   type AcquireOptions,
@@ -300,6 +300,7 @@ export class Agent<Data extends object = JsonObject> {
     run: (lease: Lease<Data>) => Result | PromiseLike<Result>,
     options?: AcquireOptions,
   ): Promise<Result> {
+    checkFunction("run", run);
     const lease = await this.acquire(contextIds, options);
     let result: Result;
     try {

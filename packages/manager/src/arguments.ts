@@ -1,6 +1,6 @@
 /** What the methods take: checked once, here, before anything is looked up (law 11). */
 
-import type { Act } from "./changes.ts";
+import type { Act, ContextFilter } from "./changes.ts";
 import type { Clock } from "./clock.ts";
 import { type AnySharedContext, entryOf, isSnapshot } from "./context.ts";
 import { isPlainObject } from "./data.ts";
@@ -178,9 +178,11 @@ export function readTimeout(options: { readonly timeoutMs?: number } | undefined
   return readMs(options, "timeoutMs", 0) ?? DEFAULT_TIMEOUT_MS;
 }
 
-export function checkFilter(filter: unknown): void {
-  if (filter === undefined || typeof filter === "string") return;
-  if (isPlainObject(filter) && typeof filter["prefix"] === "string") return;
+/** A copy: what becomes of the caller's object is no matter of whoever listens. */
+export function readFilter(filter: unknown): ContextFilter | undefined {
+  if (filter === undefined || typeof filter === "string") return filter;
+  const prefix = isPlainObject(filter) ? filter["prefix"] : undefined;
+  if (typeof prefix === "string") return { prefix };
   throw invalid("filter", "", "a context id, { prefix }, or undefined for all", describe(filter));
 }
 

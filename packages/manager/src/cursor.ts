@@ -185,14 +185,12 @@ export class Cursor<Data extends object> implements Reader, AsyncIterableIterato
   #attach(): void {
     this.#attached = true;
     this.#log.attach(this, this.#phase === "live" ? this.after : undefined);
-    if (this.#known !== undefined && this.#phase === "live")
-      this.#learn(this.#known).catch((error: unknown) => this.#fail(error));
-  }
-
-  /** Whoever goes on from a revision may know whatever is there. */
-  async #learn(known: Set<string>): Promise<void> {
-    const { records } = await this.#log.present(this.filter);
-    for (const { contextId } of records) if (contextId !== null) known.add(contextId);
+    const known = this.#known;
+    if (known === undefined || this.#phase !== "live") return;
+    // Whoever goes on from a revision may know whatever is there. Nothing is read before that is settled.
+    this.#use(this.#log.present(this.filter), ({ records }) => {
+      for (const { contextId } of records) if (contextId !== null) known.add(contextId);
+    });
   }
 
   #read(): void {
@@ -200,15 +198,19 @@ export class Cursor<Data extends object> implements Reader, AsyncIterableIterato
     if (this.#isOver) return;
     this.#hasNews = false;
     const page = this.#phase === "live" ? this.#log.read(this, this.#limit) : this.#log.present(this.filter);
-    if ("then" in page) void this.#readLate(page);
-    else this.#accept(page);
+    this.#use(page, (read) => this.#accept(read));
   }
 
-  async #readLate(late: Promise<Records | Gap>): Promise<void> {
+  #use<Page extends Records | Gap>(page: Eventually<Page>, use: (page: Page) => void): void {
+    if ("then" in page) void this.#useLate(page, use);
+    else use(page);
+  }
+
+  async #useLate<Page>(late: Promise<Page>, use: (page: Page) => void): Promise<void> {
     this.#reading = true;
     try {
       const page = await late;
-      if (!this.#isOver) this.#accept(page);
+      if (!this.#isOver) use(page);
     } catch (error) {
       this.#fail(error);
     }

@@ -4,7 +4,7 @@ import { type Copy, copyDeep, type DeepReadonly, isPlainObject, type JsonObject 
 import { describe } from "./describe.ts";
 import { explain } from "./fault.ts";
 import { invalid } from "./errors.ts";
-import { type Entry, expose, type Lock, type Time } from "./entry.ts";
+import { type Entry, expose, LAST_DATE_MS, type Lock, type Time } from "./entry.ts";
 
 /** A snapshot as `SharedContext.toDict()` writes it. */
 export interface ContextDict<Data extends object = JsonObject> {
@@ -203,9 +203,6 @@ class Reader {
     return this.refuse(`data${path}`, expected, received);
   }
 }
-
-/** The last moment that a `Date` can tell. */
-const LAST_DATE_MS = 8.64e15;
 
 function isString(value: unknown): value is string {
   return typeof value === "string";

@@ -69,6 +69,22 @@ export function stamp(entry: Entry, revision: number): void {
   if (draft.lock !== null && draft.lock.token === PENDING) (draft.lock as { token: number }).token = revision;
 }
 
+/** The last moment whose year has four digits, which is all that dictionaries, and Python, can tell. */
+export const LAST_DATE_MS: number = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
+
+export const FIRST_VERSION = "1";
+
+export function versionAfter(version: string): string {
+  return String(Number(version) + 1);
+}
+
+/** One commit is one version, however often it has written: puts it into an entry that a rule has just made of it. */
+export function renumber(entry: Entry, committed: Entry | undefined): void {
+  const isNew = committed === undefined || isAnother(committed, entry);
+  if (!isNew && committed.version === entry.version) return;
+  (entry as { version: string }).version = isNew ? FIRST_VERSION : versionAfter(committed.version);
+}
+
 /** Whether one commit has deleted a context and created it again. */
 export function isAnother(before: Entry, after: Entry): boolean {
   return after.incarnation !== before.incarnation;

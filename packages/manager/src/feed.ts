@@ -22,9 +22,13 @@ const LIVE_LIMIT = 1_024;
 
 interface Place {
   readonly reader: Reader;
-  /** The next change for it; `undefined` when it has read all there is: what follows is what it is woken by. */
+  /** How many changes for it it has not read. */
+  lag: number;
+  /** What it has not read and the log has dropped, oldest first: others must not make it miss what is its own. */
+  readonly saved: ChangeRecord[];
+  /** The next change for it in the log; `undefined` when there is none: what follows is what it is woken by. */
   unread: Link<ChangeRecord> | undefined;
-  /** Something that it has not read has been dropped. */
+  /** It was too far behind, and has nothing to read until it has been told so. */
   hasMissed: boolean;
   /** It had missed something before it began. */
   readonly isTooOld: boolean;
@@ -45,6 +49,8 @@ type Listener = (change: Change<any>) => void;
 export class Feed implements Log {
   readonly #entries: ReadonlyMap<string, Entry>;
   readonly #limit: number;
+  /** How many changes of its own a reader may lag. */
+  readonly #mostLag: number;
   /** Oldest first. */
   readonly #kept = new Chain<ChangeRecord>();
   #count = 0;
@@ -71,6 +77,7 @@ export class Feed implements Log {
   constructor(entries: ReadonlyMap<string, Entry>, limit: number) {
     this.#entries = entries;
     this.#limit = limit;
+    this.#mostLag = Math.max(limit, LIVE_LIMIT);
     this.isWanted = limit > 0;
   }
 
@@ -86,15 +93,7 @@ export class Feed implements Log {
 
   /** The most changes that a reader has not read yet. */
   get lag(): number {
-    let lag = 0;
-    for (const { reader, unread } of this.#places.values()) {
-      let count = 0;
-      for (let link = unread; link !== undefined; link = link.next) {
-        if (passes(reader.filter, link.value.contextId)) count += 1;
-      }
-      lag = Math.max(lag, count);
-    }
-    return lag;
+    return [...this.#places.values()].reduce((most, { lag }) => Math.max(most, lag), 0);
   }
 
   /** Goes on from a revision, with nothing kept of what was before. */
@@ -191,6 +190,7 @@ export class Feed implements Log {
       place.hasMissed = false; // a reader that goes on has caught up by other means
       return { oldest: this.#oldest, head: this.head, isTooOld: place.isTooOld };
     }
+    if (place !== undefined && place.saved.length > 0) return this.#readSaved(place, limit);
     if (place?.unread === undefined) return { records: [], through: this.head, hasMore: false };
     const first = place.unread.value;
     const records = [first];
@@ -200,6 +200,7 @@ export class Feed implements Log {
       if (!passes(reader.filter, record.contextId)) continue;
       if (records.length >= limit && record.revision !== last) {
         place.unread = link;
+        place.lag -= records.length;
         return { records, through: last, hasMore: true };
       }
       last = record.revision;
@@ -209,26 +210,32 @@ export class Feed implements Log {
     return { records, through: this.head, hasMore: false };
   }
 
+  /** Commits are dropped, and so saved, as a whole. */
+  #readSaved(place: Place, limit: number): Records {
+    const { saved } = place;
+    let count = 1;
+    while (count < saved.length && (count < limit || saved[count]?.revision === saved[count - 1]?.revision)) count += 1;
+    const records = saved.splice(0, count);
+    place.lag -= records.length;
+    if (place.lag === 0) this.#rest(place);
+    return { records, through: records.at(-1)?.revision ?? this.head, hasMore: place.lag > 0 };
+  }
+
   attach(reader: Reader, after: number | undefined): void {
     if (this.#isClosed) {
       reader.end();
       return;
     }
     const hasMissed = after !== undefined && (after > this.head || after < this.#oldest - 1);
-    const unread = hasMissed ? undefined : this.#firstAfter(after ?? this.head, reader.filter);
-    const place: Place = { reader, unread, hasMissed, isTooOld: hasMissed };
+    const isCurrent = hasMissed || after === undefined || after === this.head;
+    const unread = isCurrent ? undefined : firstOf(this.#kept.first, reader.filter, after);
+    let lag = 0;
+    for (let link = unread; link !== undefined; link = firstOf(link.next, reader.filter)) lag += 1;
+    const place: Place = { reader, lag, saved: [], unread, hasMissed, isTooOld: hasMissed };
     this.#places.set(reader, place);
     this.#readers.add(reader.filter, place);
     this.isWanted = true;
-    if (unread !== undefined) this.#behind += 1;
-  }
-
-  #firstAfter(revision: number, filter: ContextFilter | undefined): Link<ChangeRecord> | undefined {
-    if (revision === this.head) return undefined;
-    let link = this.#kept.first;
-    while (link !== undefined && (link.value.revision <= revision || !passes(filter, link.value.contextId)))
-      link = link.next;
-    return link;
+    if (lag > 0) this.#behind += 1;
   }
 
   detach(reader: Reader): void {
@@ -237,7 +244,7 @@ export class Feed implements Log {
     this.#places.delete(reader);
     this.#readers.remove(reader.filter, place);
     this.#countHeads();
-    if (place.unread !== undefined) this.#rest(place);
+    if (place.lag > 0) this.#rest(place);
     this.#trim();
   }
 
@@ -256,22 +263,27 @@ export class Feed implements Log {
     const link = this.#kept.push(record);
     this.#count += 1;
     for (const place of readers) {
-      if (place.unread !== undefined || place.hasMissed) continue;
-      place.unread = link;
-      place.reader.after = record.revision - 1;
-      this.#behind += 1;
-      this.#woken.push(place.reader);
+      if (place.hasMissed) continue;
+      place.lag += 1;
+      place.unread ??= link;
+      if (place.lag === 1) {
+        place.reader.after = record.revision - 1;
+        this.#behind += 1;
+        this.#woken.push(place.reader);
+      } else if (place.lag > this.#mostLag) {
+        this.#fallBehind(place, record.revision);
+      }
     }
     this.#trim();
   }
 
   #trim(): void {
-    const limit = this.#behind > 0 ? Math.max(this.#limit, LIVE_LIMIT) : this.#limit;
+    const limit = this.#behind > 0 ? this.#mostLag : this.#limit;
     if (limit === 0) this.#forget();
     else if (this.#count > limit) this.#drop(limit);
   }
 
-  /** Drops the oldest commits that are too many, and takes note of who has not read them. The last one stays. */
+  /** Drops the oldest commits that are too many. The last one stays. */
   #drop(limit: number): void {
     const newest = this.#kept.last?.value.revision;
     for (let link = this.#kept.first; link !== undefined; link = this.#kept.first) {
@@ -282,14 +294,23 @@ export class Feed implements Log {
       this.#floor = revision;
       for (const place of this.#readers.of(contextId)) {
         if (place.unread !== link) continue;
-        place.hasMissed = true;
-        this.#rest(place);
+        place.saved.push(link.value);
+        place.unread = firstOf(link.next, place.reader.filter);
       }
     }
   }
 
+  /** A commit is told as a whole, however much it has changed. */
+  #fallBehind(place: Place, newest: number): void {
+    if ((place.saved[0] ?? place.unread?.value)?.revision === newest) return;
+    place.hasMissed = true;
+    this.#rest(place);
+  }
+
   /** The reader has nothing to read any more. */
   #rest(place: Place): void {
+    place.lag = 0;
+    place.saved.length = 0;
     place.unread = undefined;
     this.#behind -= 1;
     if (this.#isForgetful) this.#forget();
@@ -317,4 +338,16 @@ export class Feed implements Log {
       }
     }
   }
+}
+
+/** The first change from a link on that is after a revision and passes a filter. */
+function firstOf(
+  from: Link<ChangeRecord> | undefined,
+  filter: ContextFilter | undefined,
+  after = 0,
+): Link<ChangeRecord> | undefined {
+  let link = from;
+  while (link !== undefined && (link.value.revision <= after || !passes(filter, link.value.contextId)))
+    link = link.next;
+  return link;
 }

@@ -1,13 +1,13 @@
 import { admission } from "./admission.ts";
 import { type Agent, agentOn, type LockOptions } from "./agent.ts";
 import {
-  checkFilter,
   checkFunction,
   checkId,
   checkOptions,
   type ExpectedVersion,
   type ForceUnlockOptions,
   readAfter,
+  readFilter,
   readFlag,
   readForce,
   readMs,
@@ -274,10 +274,10 @@ export class SharedContextManager<Data extends object = JsonObject> {
    * ```
    */
   watch(filter?: ContextFilter, options?: WatchOptions): AsyncIterableIterator<Change<Data>, undefined> {
-    checkFilter(filter);
+    const heard = readFilter(filter);
     const after = readAfter(options);
     const coalesce = readFlag(options, "coalesce");
-    return new Cursor<Data>(this.#store.feed, { filter, after, coalesce, signal: readSignal(options) });
+    return new Cursor<Data>(this.#store.feed, { filter: heard, after, coalesce, signal: readSignal(options) });
   }
 
   /**
@@ -294,9 +294,9 @@ export class SharedContextManager<Data extends object = JsonObject> {
    * ```
    */
   subscribe(filter: ContextFilter | undefined, listener: (change: Change<Data>) => void): () => void {
-    checkFilter(filter);
+    const heard = readFilter(filter);
     checkFunction("listener", listener);
-    return this.#store.feed.subscribe(filter, listener);
+    return this.#store.feed.subscribe(heard, listener);
   }
 
   /**
@@ -341,8 +341,8 @@ export class SharedContextManager<Data extends object = JsonObject> {
    */
   close(): void {
     if (this.#closed) return;
-    this.#closed = true;
     this.#store.close();
+    this.#closed = true;
     this.#store = CLOSED as Store;
     this.#entries = CLOSED as Store["entries"];
   }

@@ -12,12 +12,15 @@ import {
   type Entry,
   type Expected,
   expose,
+  FIRST_VERSION,
   hasLapsed,
   isAnother,
   holding,
+  LAST_DATE_MS,
   type Lock,
   PENDING,
   type Time,
+  versionAfter,
 } from "./entry.ts";
 import { finish } from "./data.ts";
 import { explain } from "./fault.ts";
@@ -43,8 +46,6 @@ import { writerOf } from "./writers.ts";
 
 export type * from "./rule-commands.ts";
 
-const LAST_DATE_MS = 8.64e15;
-
 /** What a rule leaves: an entry, the absence of one, or a refusal. */
 export type Outcome = Entry | undefined | Rejection;
 
@@ -69,7 +70,7 @@ export function create(
   if (contexts >= maxContexts) return new Rejection("LIMIT", { contextId, contexts, maxContexts });
   return {
     contextId: command.contextId,
-    version: "1",
+    version: FIRST_VERSION,
     data: finish(data),
     exposed: true,
     lock: null,
@@ -188,7 +189,7 @@ function written(
 ): Entry {
   return {
     contextId: found.contextId,
-    version: String(Number(found.version) + 1),
+    version: versionAfter(found.version),
     data,
     exposed,
     lock: found.lock !== null && found.lock.owner === command.author.agentId ? found.lock : null,
@@ -275,7 +276,7 @@ function extended({ owner, token, sinceMs }: Lock, ttlMs: number, time: Time): L
   return lockUntil(owner, token, sinceMs, ttlMs, time);
 }
 
-/** `undefined` and `Infinity` are for ever, and so is whatever ends after the last `Date`. */
+/** `undefined` and `Infinity` are for ever, and so is whatever ends after the last date. */
 function lockUntil(owner: string, token: number, sinceMs: number, ttlMs: number | undefined, time: Time): Lock {
   return ttlMs === undefined || time.wallMs + ttlMs > LAST_DATE_MS
     ? { owner, token, sinceMs, expiresAtMs: null, deadlineMs: null }

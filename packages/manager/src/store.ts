@@ -276,12 +276,13 @@ export class Store implements Room, World {
   checkAlone(): void {
     if (this.#open === undefined) return;
     const expected = "the methods of the transaction while its function runs";
-    throw this.refusal(invalid("transact", "", expected, "a write around it"));
+    throw this.refusal(invalid("transact", "", expected, "a write around it, or a transaction inside it"));
   }
 
   /** Takes no command any more; whoever waits is told. */
   close(): void {
     if (this.closed) return;
+    this.checkAlone();
     this.closed = true;
     this.handovers.dismiss(undefined, new ContextError("CLOSED", {}));
     this.feed.close();
@@ -325,9 +326,11 @@ export class Store implements Room, World {
 
   /**
    * Whether something was committed behind the back of a rule. Copying the caller's data can run the caller's
-   * code, a getter or a proxy, and that code can write here too; then the rule must run again (law 3).
+   * code, a getter or a proxy, and that code can write here too; then the rule must run again (law 3). It can also
+   * close the store.
    */
   #overtaken(head: number, contextId: string, found: Entry | undefined): boolean {
+    this.checkOpen();
     return this.head !== head && this.entries.get(contextId) !== found;
   }
 }

@@ -54,7 +54,8 @@ let openTransaction: <Data extends object>(
 
 /**
  * Several contexts, read and written as one. What it returns is how things will be if the transaction is
- * committed; until then nobody else sees it, and its snapshots have no revision.
+ * committed; until then nobody else sees it, and its snapshots have no revision. However often it writes a context,
+ * the commit makes one version of it.
  *
  * @example
  * ```ts
@@ -125,7 +126,8 @@ export class Transaction<Data extends object = JsonObject> {
     options?: WriteOptions,
   ): SharedContext<Data> {
     this.#check(contextId);
-    const present = expected ?? this.#plan.read(contextId)?.version ?? "";
+    // oxlint-disable-next-line typescript/prefer-nullish-coalescing -- `null` is no version, and refused as such
+    const present = expected === undefined ? (this.#plan.read(contextId)?.version ?? "") : expected;
     const command = updateCommand(this.#authorOf(contextId), contextId, data, present, options);
     return this.#accept(staging.update(this.#plan, this.#store, command));
   }

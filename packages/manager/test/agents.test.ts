@@ -162,6 +162,12 @@ describe("withLock", () => {
     expect((await refusalOf("LEASE_LOST", lost)).details.reason).toContain("hangs");
   });
 
+  it("is INVALID without a function, and takes nothing", async () => {
+    manager.create("plan", { step: 1 });
+    const { details } = await refusalOf("INVALID", ann.withLock("plan", 5 as never));
+    expect([details.argument, manager.get("plan")?.lockedBy]).toEqual(["run", null]);
+  });
+
   it("tells first what went wrong first", async () => {
     manager.create("plan", { step: 1 });
     const failing = ann.withLock("plan", () => {

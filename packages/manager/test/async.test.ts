@@ -394,6 +394,7 @@ describe("a lease", () => {
     expect(await agent.withLock("a", (lease) => lease.token)).toBeGreaterThan(0);
     const error = new Error("no");
     await expect(agent.withLock("a", () => Promise.reject(error))).rejects.toBe(error);
+    await refusalOf("INVALID", agent.withLock("a", 5 as never));
     expect((await manager.get("a"))?.lockedBy).toBeNull();
   });
 });

@@ -22,6 +22,17 @@ describe("SharedContext.toDict and fromDict", () => {
     expect(JSON.stringify(context)).toBe(JSON.stringify(context.toDict()));
   });
 
+  it("read every lock that there is: one that would lapse after the year 9999 never does", () => {
+    const locked = new SharedContextManager({ clock });
+    const lapses = [Date.UTC(9999, 11, 31, 23, 59, 59, 999), Date.UTC(10_000, 0, 1)].map((atMs, index) => {
+      locked.create(String(index), {});
+      locked.lock(String(index), "ann", { ttlMs: atMs - clock.wallMs() });
+      return SharedContext.fromDict(locked.get(String(index))!.toDict()).toDict().lock_expires_at;
+    });
+    expect(lapses).toEqual(["9999-12-31T23:59:59.999+00:00", undefined]);
+    expect(locked.get("1")?.lock?.expiresAt).toBeNull();
+  });
+
   it("write every time that a Date can hold as it does", () => {
     const atOnce = fc.array(fc.date({ noInvalidDate: true }), { minLength: 1, maxLength: 5 });
     fc.assert(

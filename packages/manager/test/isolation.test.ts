@@ -110,6 +110,17 @@ describe("what goes in", () => {
     expect(reads).toBe(1);
   });
 
+  it("is closed to a write whose data closes the manager", () => {
+    const manager = managerOf({ step: 1 });
+    const data = {
+      get step() {
+        manager.close();
+        return 2;
+      },
+    };
+    refusal("CLOSED", () => manager.update("a", data, "1"));
+  });
+
   it("lets a getter that throws through, and nothing is changed", () => {
     const manager = managerOf({ step: 1 });
     const before = contentOf(manager);

@@ -124,6 +124,22 @@ describe("a transaction", () => {
     ]);
   });
 
+  it("makes one version of each context, whatever it did to it", () => {
+    start({ historyLimit: 9 });
+    ann.transact((tx) => {
+      for (let credits = 0; credits < 5; credits++) tx.update("x", { credits }, String(credits === 0 ? 1 : 2));
+      tx.create("z", { credits: 1 });
+      tx.update("z", { credits: 2 });
+      tx.delete("y");
+      tx.create("y", {});
+      tx.patch("y", { credits: 3 });
+    });
+    expect(["x", "y", "z"].map((id) => manager.get(id)?.version)).toEqual(["2", "1", "1"]);
+    expect(manager.history("x").map(({ version }) => version)).toEqual(["1", "2"]);
+    expect(manager.blame("x").map(({ version, orEarlier }) => [version, orEarlier])).toEqual([["2", false]]);
+    expect(manager.stats().writes).toBe(5); // two contexts were there
+  });
+
   it("gives snapshots that have no revision and never get one; what is there afterwards has it", () => {
     const [updated, created] = ann.transact((tx) => [tx.update("x", { credits: 1 }), tx.create("z", {})] as const);
     expect([updated.revision, created.revision, created.incarnation]).toEqual([undefined, undefined, undefined]);
@@ -243,7 +259,7 @@ describe("the methods of a transaction", () => {
       refusal("CONFLICT", () => tx.update("x", {}, "2"));
       tx.update("x", { credits: 13 }, written);
     });
-    expect([manager.get("x")?.data, manager.get("x")?.version]).toEqual([{ credits: 13 }, "4"]);
+    expect([manager.get("x")?.data, manager.get("x")?.version]).toEqual([{ credits: 13 }, "3"]);
   });
 
   it("tell a context that was created again from the one that was read", () => {
@@ -302,6 +318,7 @@ describe("the methods of a transaction", () => {
     ["update", (tx) => tx.update({} as never, {}), "contextId", ""],
     ["update data", (tx) => tx.update("nothing", undefined as never), "data", ""],
     ["update expected", (tx) => tx.update("nothing", {}, 1 as never), "expected", ""],
+    ["update expected null", (tx) => tx.update("x", {}, null as never), "expected", ""],
     ["update of another", (tx) => tx.update("y", {}, tx.get("x")), "expected", ""],
     ["update note", (tx) => tx.update("nothing", {}, "1", { note: 1 as never }), "options", "/note"],
     ["patch", (tx) => tx.patch("nothing", 1 as never), "patch", ""],
@@ -431,13 +448,14 @@ describe("a context that a transaction deletes and creates again", () => {
 
   it("is not merged with what its predecessor was", () => {
     start({ historyLimit: 9 });
+    const old = manager.get("x");
     ann.update("x", { credits: 11 }, "1");
     ann.transact((tx) => {
       tx.delete("x");
       tx.create("x", { name: "new" });
       tx.update("x", { name: "newer" });
-      const { details } = refusal("CONFLICT", () => tx.patch("x", { log: [] }, "1"));
-      expect([details.expected, details.version]).toEqual(["1", "2"]);
+      const { details } = refusal("CONFLICT", () => tx.patch("x", { log: [] }, old));
+      expect([details.expected, details.version, details.recreated]).toEqual(["1", "1", true]);
     });
   });
 
@@ -482,6 +500,7 @@ describe("what may not be done inside", () => {
     ["manager.unlock", () => manager.unlock("x", "bob")],
     ["manager.forceUnlock", () => manager.forceUnlock("x", { reason: "no" })],
     ["manager.clear", () => manager.clear()],
+    ["manager.close", () => manager.close()],
     ["agent.create", () => bob.create("z", {})],
     ["agent.patch", () => bob.patch("y", { credits: 1 })],
     ["agent.modify", () => bob.modify("y", () => ({}))],

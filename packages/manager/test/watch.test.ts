@@ -484,6 +484,19 @@ describe("a change", () => {
   });
 });
 
+it("keeps the filter that it was given, whatever becomes of the object", async () => {
+  const filter = { prefix: "a" };
+  const stream = follow(manager.watch(filter));
+  const heard: unknown[] = [];
+  const unsubscribe = manager.subscribe(filter, ({ contextId }) => heard.push(contextId));
+  filter.prefix = "b";
+  for (const id of ["a1", "b1"]) manager.create(id, {});
+  await settled();
+  expect([stream.told, heard]).toEqual([["1 created a1"], ["a1"]]);
+  unsubscribe();
+  expect(manager.stats().watchers).toBe(1);
+});
+
 describe("a slow consumer", () => {
   it("may lag 1,024 changes", async () => {
     manager.create("a", {});
@@ -541,6 +554,30 @@ describe("a slow consumer", () => {
     expect(await take(resting, 1)).toEqual(["3003 updated a"]);
     expect(waiting.end).toBeUndefined();
   });
+
+  it.each([0, 5])(
+    "is not COMPACTED by them either while it has read not all that is for it, a log of %i",
+    async (limit) => {
+      start(limit);
+      for (const id of ["a", "b", "c"]) manager.create(id, {});
+      const slow = manager.watch("a", { after: 3 });
+      follow(manager.watch("b"));
+      for (const times of [1, 2, 3]) {
+        write("a", times);
+        for (let hundreds = 0; hundreds < 12; hundreds++) {
+          write("b", 100);
+          write("c", 100);
+          await settled();
+        }
+      }
+      write("a", 1_018);
+      expect(manager.stats().lag).toBe(1_024);
+      const told = await take(slow, 1_024);
+      expect([told[0], told[1], told[6]]).toEqual(["4 updated a", "2405 updated a", "7210 updated a"]);
+      write("a", 1_100);
+      await refusalOf("COMPACTED", slow.next());
+    },
+  );
 
   it("does not make a quick one wait or fail", async () => {
     manager.create("a", {});
@@ -678,6 +715,17 @@ describe("watch with coalesce", () => {
     expect(told.toSorted()).toEqual([`${head - 2} current a`, `${head} current e`, `${head} deleted b`].toSorted());
     write("d", 1);
     expect(await take(stream, 1)).toEqual([`${head + 1} updated d`]);
+  });
+
+  it("tells a deletion once, also when it came before the first read and the consumer falls behind later", async () => {
+    for (const id of ["a", "b"]) manager.create(id, {});
+    const stream = manager.watch(undefined, { after: 2, coalesce: true });
+    manager.delete("a");
+    expect(await take(stream, 1)).toEqual(["3 deleted a"]);
+    write("b", 2_000);
+    expect(await take(stream, 1)).toEqual(["2003 current b"]);
+    write("b", 1);
+    expect(await take(stream, 1)).toEqual(["2004 updated b"]);
   });
 
   it("tells a clearing when it keeps up, and the deletions when it has fallen behind", async () => {

@@ -1,4 +1,4 @@
-import { checkId, type ExpectedVersion, type WriteOptions } from "../arguments.ts";
+import { checkFunction, checkId, type ExpectedVersion, type WriteOptions } from "../arguments.ts";
 import type { LockOptions } from "../agent.ts";
 import {
   acquireCommand,
@@ -291,6 +291,7 @@ export class AsyncAgent<Data extends object = JsonObject> {
     run: (lease: AsyncLease<Data>) => Result | PromiseLike<Result>,
     options?: AsyncAcquireOptions,
   ): Promise<Result> {
+    checkFunction("run", run);
     const lease = await this.acquire(contextIds, options);
     let result: Result;
     try {

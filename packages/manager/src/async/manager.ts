@@ -1,12 +1,12 @@
 import type { LockOptions } from "../agent.ts";
 import {
-  checkFilter,
   checkFunction,
   checkId,
   type ExpectedVersion,
   type ForceUnlockOptions,
   type PageOptions,
   readAfter,
+  readFilter,
   readFlag,
   readForce,
   readPage,
@@ -336,10 +336,10 @@ export class AsyncSharedContextManager<Data extends object = JsonObject> {
    */
   watch(filter?: ContextFilter, options?: WatchOptions): AsyncIterableIterator<Change<Data>, undefined> {
     this.#store.checkOpen();
-    checkFilter(filter);
+    const heard = readFilter(filter);
     const after = readAfter(options);
     const coalesce = readFlag(options, "coalesce");
-    return new Cursor<Data>(this.#store.follower, { filter, after, coalesce, signal: readSignal(options) });
+    return new Cursor<Data>(this.#store.follower, { filter: heard, after, coalesce, signal: readSignal(options) });
   }
 
   /**
@@ -359,9 +359,9 @@ export class AsyncSharedContextManager<Data extends object = JsonObject> {
    */
   subscribe(filter: ContextFilter | undefined, listener: (change: Change<Data>) => void): () => void {
     this.#store.checkOpen();
-    checkFilter(filter);
+    const heard = readFilter(filter);
     checkFunction("listener", listener);
-    return this.#store.follower.subscribe(filter, listener);
+    return this.#store.follower.subscribe(heard, listener);
   }
 
   /**

@@ -199,7 +199,9 @@ export class AsyncTransaction<Data extends object = JsonObject> {
     expected?: ExpectedVersion,
     options?: WriteOptions,
   ): Promise<SharedContext<Data>> {
-    const given = updateCommand(this.#authorOf(contextId), contextId, data, expected ?? "", options);
+    // oxlint-disable-next-line typescript/prefer-nullish-coalescing -- `null` is no version, and refused as such
+    const stated = expected === undefined ? "" : expected;
+    const given = updateCommand(this.#authorOf(contextId), contextId, data, stated, options);
     const taken = this.#take(contextId, given.data);
     await this.#load(contextId);
     const command = { ...given, ...taken, expected: expected === undefined ? undefined : given.expected };
