@@ -1,6 +1,7 @@
-import { type Copy, finish, isPlainObject } from "./data.ts";
+import { finish, type Isolation, isPlainObject } from "./data.ts";
 import { describe } from "./describe.ts";
 import { explain } from "./fault.ts";
+import { KnownLists } from "./known-lists.ts";
 import { Rejection } from "./rejection.ts";
 import { type DataIssue, isSchema, type SchemaOption, validate } from "./schema.ts";
 import { byteSize } from "./size.ts";
@@ -9,6 +10,8 @@ import { byteSize } from "./size.ts";
 export interface Given {
   readonly data: object;
   readonly isOwn?: boolean;
+  /** Objects and arrays that the store has made itself, where all else in it is the store's own and is finished. */
+  readonly made?: readonly object[] | undefined;
 }
 
 /**
@@ -29,9 +32,10 @@ export interface Limits {
 }
 
 /** How a manager takes data in: `copy` makes it the store's own, `admit` also holds it against the limits. */
-export interface Admission {
-  readonly copy: Copy;
+export interface Admission extends Pick<Isolation, "copy" | "copyPart"> {
   readonly admit: Admit;
+  /** What is known of lists in what was admitted; `undefined` where these are the caller's own and may change. */
+  readonly lists: KnownLists | undefined;
   /** Whether what is admitted may be other data than what was given: a schema puts out what it likes. */
   readonly alters: boolean;
   /** Copies what is to be admitted later, so that the caller may do with it what it likes. What is wrong with it, `admit` says. */
@@ -40,16 +44,23 @@ export interface Admission {
 
 const UNLIMITED: Limits = { maxDataBytes: Infinity, schema: undefined };
 
-export function admission(copy: Copy, limits: Limits = UNLIMITED): Admission {
+export function admission(isolation: Isolation, limits: Limits = UNLIMITED): Admission {
+  const { copy, copyPart, isDeep } = isolation;
   const take: Admission["take"] = (data, previous) => {
     const copied = copy(data, previous);
     return copied === undefined ? { data } : { data: copied, isOwn: true };
   };
-  return { copy, take, admit: admitting(copy, limits), alters: limits.schema !== undefined };
+  const lists = isDeep ? new KnownLists() : undefined;
+  return { copy, copyPart, take, admit: admitting(isolation, limits), lists, alters: limits.schema !== undefined };
 }
 
-function admitting(copy: Copy, { maxDataBytes, schema }: Limits): Admit {
-  const admitCopy: Admit = (_contextId, argument, { data, isOwn }, previous) => {
+function admitting({ copy, isDeep }: Isolation, { maxDataBytes, schema }: Limits): Admit {
+  const admitCopy: Admit = (_contextId, argument, { data, isOwn, made }, previous) => {
+    if (made !== undefined) {
+      // As in a copy, the top level stays unfinished.
+      if (isDeep) for (const container of made) if (container !== data) Object.freeze(container);
+      return data;
+    }
     const copied = isOwn === true ? data : copy(data, previous);
     return copied ?? new Rejection("INVALID", { argument, ...explain(data) });
   };

@@ -34,7 +34,22 @@ type Plain = Record<string, unknown>;
  */
 export type Copy = (data: object, previous?: object) => object | undefined;
 
+/** How data is kept apart from the caller's own objects. */
+export interface Isolation {
+  readonly copy: Copy;
+  /** The same for a part of data, `level` levels from the top, which is level 1; `previous` stands where it is to stand. */
+  readonly copyPart: (part: object, level: number, previous: unknown) => object | undefined;
+  /** Nothing in what is kept ever changes. */
+  readonly isDeep: boolean;
+}
+
 /** Isolation `deep`: JSON values only, nothing mutable shared with the caller. */
+export const DEEP: Isolation = {
+  copy: copyDeep,
+  copyPart: (part, level, previous) => copyNested(part, level, previous, false),
+  isDeep: true,
+};
+
 export function copyDeep(data: object, previous?: object): object | undefined {
   return copyObject(data as Plain, 1, previous, false);
 }
@@ -43,14 +58,18 @@ export function copyDeep(data: object, previous?: object): object | undefined {
  * Isolation `deep` where versions are kept: what equals its counterpart in `previous` is shared with it too, so
  * that a version costs what changed, also when a caller sends the whole data anew.
  */
-export function copySharing(data: object, previous?: object): object | undefined {
-  return copyObject(data as Plain, 1, previous, true);
-}
+export const DEEP_AND_SHARING: Isolation = {
+  copy: (data, previous) => copyObject(data as Plain, 1, previous, true),
+  copyPart: (part, level, previous) => copyNested(part, level, previous, true),
+  isDeep: true,
+};
 
 /** Isolation `shallow`, the letter of section 6.20: a one-level copy that holds nested values by reference. */
-export function copyShallow(data: object): object {
-  return { ...data };
-}
+export const SHALLOW: Isolation = {
+  copy: (data) => ({ ...data }),
+  copyPart: (part) => part,
+  isDeep: false,
+};
 
 /**
  * A frozen copy of `value`, `level` levels below the top, or `previous` where `sharing` is asked for and that is

@@ -1,6 +1,6 @@
 import { elementsOf, isPlainObject, type JsonValue } from "./data.ts";
 import { escapeToken } from "./pointer.ts";
-import { idOf, placesById } from "./elements.ts";
+import { changedPlaces, idOf, placesById } from "./elements.ts";
 import { isEqual, valueAt } from "./equal.ts";
 
 /**
@@ -43,14 +43,16 @@ function compare(before: unknown, after: unknown, path: string, patch: JsonPatch
 
 type Plain = Readonly<Record<string, unknown>>;
 
+/** Values are read all at once: one by one, V8 looks up each key again. */
 function compareObjects(before: Plain, after: Plain, path: string, patch: JsonPatchOperation[]): void {
-  const [keysBefore, keys] = [Object.keys(before), Object.keys(after)];
+  const [keysBefore, valuesBefore] = [Object.keys(before), Object.values(before)];
+  const [keys, values] = [Object.keys(after), Object.values(after)];
   let common = 0;
   for (let index = 0; index < keysBefore.length; index++) {
     const key = keysBefore[index] as string;
-    const old = before[key];
+    const old = valuesBefore[index];
     if (old === undefined) continue;
-    const value = keys[index] === key ? after[key] : valueAt(after, key);
+    const value = keys[index] === key ? values[index] : valueAt(after, key);
     if (value !== undefined) common += 1;
     if (old === value) continue;
     const place = `${path}/${escapeToken(key)}`;
@@ -58,9 +60,11 @@ function compareObjects(before: Plain, after: Plain, path: string, patch: JsonPa
     else compare(old, value, place, patch);
   }
   if (keys.length === common) return;
-  for (const key of keys) {
-    if (after[key] === undefined || valueAt(before, key) !== undefined) continue;
-    patch.push({ op: "add", path: `${path}/${escapeToken(key)}`, value: after[key] as JsonValue });
+  for (let index = 0; index < keys.length; index++) {
+    const key = keys[index] as string;
+    const value = values[index];
+    if (value === undefined || valueAt(before, key) !== undefined) continue;
+    patch.push({ op: "add", path: `${path}/${escapeToken(key)}`, value: value as JsonValue });
   }
 }
 
@@ -68,6 +72,12 @@ type List = readonly unknown[];
 
 function compareArrays(one: List, other: List, path: string, patch: JsonPatchOperation[]): void {
   const [before, after] = [elementsOf(one), elementsOf(other)];
+  const changed = changedPlaces(before, after);
+  if (changed === undefined) return compareRearranged(before, after, path, patch);
+  for (const index of changed) compare(before[index], after[index], `${path}/${index}`, patch);
+}
+
+function compareRearranged(before: List, after: List, path: string, patch: JsonPatchOperation[]): void {
   const shorter = Math.min(before.length, after.length);
   let start = 0;
   while (start < shorter && (before[start] === after[start] || isEqual(before[start], after[start]))) start += 1;

@@ -10,6 +10,8 @@ export type Edited =
       readonly chains: Chains | undefined;
       /** It is known to be other data than what is there; without it, it may be the same. */
       readonly differs?: boolean;
+      /** What is to be finished in it before it is kept, where that is known: see `Given`. */
+      readonly made?: readonly object[] | undefined;
     }
   | { readonly overlaps: readonly Overlap[] }
   | { readonly misfit: Misfit };

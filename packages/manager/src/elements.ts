@@ -27,6 +27,21 @@ export function areNamed(elements: readonly unknown[]): boolean {
   return ids.size === elements.length;
 }
 
+/**
+ * The indexes at which two arrays differ; `undefined` unless each element has its counterpart, the one with the same id or
+ * one without like itself, at its own place: by far the most frequent.
+ */
+export function changedPlaces(before: readonly unknown[], after: readonly unknown[]): number[] | undefined {
+  if (before.length !== after.length) return undefined;
+  const changed: number[] = [];
+  for (let index = 0; index < before.length; index++) {
+    if (before[index] === after[index]) continue;
+    if (idOf(before[index]) !== idOf(after[index])) return undefined;
+    changed.push(index);
+  }
+  return changed;
+}
+
 export function idOf(element: unknown): string | undefined {
   const id = rawIdOf(element);
   return id === undefined ? undefined : String(id);

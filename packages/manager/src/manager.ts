@@ -20,7 +20,7 @@ import type { Change, ContextFilter } from "./changes.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { createCommand, removeCommand, updateCommand } from "./commands.ts";
 import { type SharedContext, wrap } from "./context.ts";
-import { copyDeep, copySharing, copyShallow, type DeepReadonly, type JsonObject } from "./data.ts";
+import { DEEP, DEEP_AND_SHARING, type DeepReadonly, type JsonObject, SHALLOW } from "./data.ts";
 import { Cursor } from "./cursor.ts";
 import { type ManagerDict, readManagerDict, writeManagerDict } from "./dictionary.ts";
 import { ANONYMOUS } from "./entry.ts";
@@ -95,8 +95,8 @@ export class SharedContextManager<Data extends object = JsonObject> {
     const { isolation = "deep", clock = systemClock, historyLimit = 0, schema } = options;
     const { changeLogLimit = 0, maxContexts = Infinity, maxDataBytes = Infinity } = options;
     const history = historyLimit === 0 ? undefined : new History(historyLimit);
-    const copy = isolation === "shallow" ? copyShallow : history === undefined ? copyDeep : copySharing;
-    const limits = admission(copy, { maxDataBytes, schema });
+    const kind = isolation === "shallow" ? SHALLOW : history === undefined ? DEEP : DEEP_AND_SHARING;
+    const limits = admission(kind, { maxDataBytes, schema });
     const entries = this.#entries;
     this.#store = new Store({ entries, clock, admission: limits, maxContexts, changeLogLimit, history });
   }

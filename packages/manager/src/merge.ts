@@ -8,7 +8,7 @@
 
 import { elementsOf, hasSameElements, isPlainObject, setOwn } from "./data.ts";
 import { escapeToken } from "./pointer.ts";
-import { areNamed, idOf, placesById } from "./elements.ts";
+import { areNamed, changedPlaces, idOf, placesById } from "./elements.ts";
 import { isEqual, valueAt } from "./equal.ts";
 
 /** What two sides made of the same value; `undefined` where there is nothing. */
@@ -79,7 +79,7 @@ function mergeArrays(
   overlaps: Overlap[],
 ): List | undefined {
   const lists = [base ?? [], elementsOf(yours), elementsOf(theirs)] as const;
-  const isAligned = base !== undefined && areAligned(base, lists[1]) && areAligned(base, lists[2]) && areNamed(base);
+  const isAligned = base !== undefined && isInPlace(base, lists[1]) && isInPlace(base, lists[2]) && areNamed(base);
   const sides = isAligned ? undefined : keyed(...lists);
   const merged = isAligned ? mergeAligned(...lists, path, overlaps) : sides && mergeElements(sides, path, overlaps);
   if (merged === undefined) return undefined;
@@ -88,13 +88,9 @@ function mergeArrays(
   return hasSameElements(merged, lists[1]) ? yours : merged;
 }
 
-/** The same ids at the same places: the common case, in which nothing has been added, removed or moved. */
-function areAligned(base: List, side: List): boolean {
-  if (base.length !== side.length) return false;
-  for (let index = 0; index < base.length; index++) {
-    if (base[index] !== side[index] && idOf(base[index]) !== idOf(side[index])) return false;
-  }
-  return true;
+/** Whether nothing has been added, removed or moved. */
+function isInPlace(base: List, side: List): boolean {
+  return changedPlaces(base, side) !== undefined;
 }
 
 function mergeAligned(base: List, yours: List, theirs: List, path: string, overlaps: Overlap[]): List {

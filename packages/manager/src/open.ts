@@ -6,7 +6,7 @@ import { type AsyncSharedContextManager, managerOn } from "./async/manager.ts";
 import type { SharedStore } from "./async/shared-store.ts";
 import { AsyncStore } from "./async/store.ts";
 import { type Clock, systemClock } from "./clock.ts";
-import { copyDeep, type JsonObject } from "./data.ts";
+import { DEEP, type JsonObject } from "./data.ts";
 import { describe } from "./describe.ts";
 import type { Engine, EngineOptions } from "./engine.ts";
 import { MemoryEngine } from "./engines/memory.ts";
@@ -131,7 +131,7 @@ async function managerFor<Data extends object>(
     await engine.close().catch(() => undefined);
     throw asUnavailable(error);
   });
-  const limits = admission(copyDeep, { maxDataBytes, schema });
+  const limits = admission(DEEP, { maxDataBytes, schema });
   return managerOn<Data>(new AsyncStore({ engine, clock, admission: limits, maxContexts, head }));
 }
 

@@ -1,16 +1,17 @@
 /** What a caller hands in as a patch, checked and made the store's own. */
 
-import { type Copy, isPlainObject, isScalar } from "./data.ts";
+import { type Copy, elementsOf, isPlainObject, isScalar } from "./data.ts";
 import { describe } from "./describe.ts";
 import { explain } from "./fault.ts";
 import { invalid } from "./errors.ts";
 import type { Edit, PatchOperation, Step } from "./patch.ts";
-import { parsePath } from "./pointer.ts";
+import { ParsedPaths } from "./parsed-paths.ts";
 
 /** @throws ContextError INVALID naming the part of the patch that is wrong. */
 export function readPatch(patch: unknown, copy: Copy): Edit {
   if (Array.isArray(patch)) {
-    return { kind: "steps", steps: Array.from(patch, (operation, index) => readStep(operation, `/${index}`, copy)) };
+    const steps = elementsOf(patch).map((operation, index) => readStep(operation, index, copy));
+    return { kind: "steps", steps };
   }
   if (!isPlainObject(patch)) {
     throw invalid("patch", "", "a merge patch (a plain object) or an array of operations", describe(patch));
@@ -18,34 +19,41 @@ export function readPatch(patch: unknown, copy: Copy): Edit {
   return { kind: "merge patch", patch: copyIn(patch, "", copy) };
 }
 
-const OPERATIONS: Readonly<Record<PatchOperation["op"], "required" | "optional" | "none">> = {
-  set: "required",
-  remove: "none",
-  append: "required",
-  increment: "optional",
-  test: "optional",
-};
+const paths = new ParsedPaths();
 
-function readStep(operation: unknown, at: string, copy: Copy): Step {
-  if (!isPlainObject(operation)) throw invalid("patch", at, "an operation { op, path, value }", describe(operation));
-  const { op, path, value } = operation;
-  if (typeof op !== "string" || !Object.hasOwn(OPERATIONS, op)) {
-    throw invalid("patch", `${at}/op`, `one of ${Object.keys(OPERATIONS).join(", ")}`, describe(op));
+/** Whether an operation has a value. */
+const OPERATIONS: ReadonlyMap<unknown, "required" | "optional" | "none"> = new Map([
+  ["set", "required"],
+  ["remove", "none"],
+  ["append", "required"],
+  ["increment", "optional"],
+  ["test", "optional"],
+]);
+
+function readStep(operation: unknown, index: number, copy: Copy): Step {
+  if (!isPlainObject(operation)) {
+    throw invalid("patch", `/${index}`, "an operation { op, path, value }", describe(operation));
   }
-  const tokens = typeof path === "string" ? parsePath(path) : undefined;
+  const { op, path, value } = operation;
+  const takesValue = OPERATIONS.get(op);
+  if (takesValue === undefined) {
+    throw invalid("patch", `/${index}/op`, `one of ${[...OPERATIONS.keys()].join(", ")}`, describe(op));
+  }
+  const tokens = typeof path === "string" ? paths.parse(path) : undefined;
   if (tokens === undefined) {
-    throw invalid("patch", `${at}/path`, 'a JSON Pointer such as "/tasks/id=3/owner", or ""', describe(path));
+    throw invalid("patch", `/${index}/path`, 'a JSON Pointer such as "/tasks/id=3/owner", or ""', describe(path));
   }
   const kind = op as PatchOperation["op"];
-  if (OPERATIONS[kind] === "required" && value === undefined)
-    throw invalid("patch", `${at}/value`, "a value", "nothing");
-  if (OPERATIONS[kind] === "none" || value === undefined) {
+  if (takesValue === "required" && value === undefined) {
+    throw invalid("patch", `/${index}/value`, "a value", "nothing");
+  }
+  if (takesValue === "none" || value === undefined) {
     return { op: kind, path: tokens, value: kind === "increment" ? 1 : undefined };
   }
   if (kind === "increment" && !Number.isFinite(value)) {
-    throw invalid("patch", `${at}/value`, "a finite number", describe(value));
+    throw invalid("patch", `/${index}/value`, "a finite number", describe(value));
   }
-  const own = isScalar(value) ? value : (copyIn({ value }, at, copy) as { value: unknown }).value;
+  const own = isScalar(value) ? value : (copyIn({ value }, `/${index}`, copy) as { value: unknown }).value;
   return { op: kind, path: tokens, value: own };
 }
 

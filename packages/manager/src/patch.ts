@@ -6,6 +6,7 @@
 import { isPlainObject, type JsonObject, type JsonValue, setOwn } from "./data.ts";
 import { type Edited, merged, type Version } from "./edited.ts";
 import { valueAt } from "./equal.ts";
+import type { Keeping } from "./draft.ts";
 import { applySteps } from "./steps.ts";
 
 /**
@@ -45,9 +46,13 @@ export type Edit =
   | { readonly kind: "steps"; readonly steps: readonly Step[] }
   | { readonly kind: "merge patch"; readonly patch: object };
 
-/** Makes an edit of `base`, and puts it together with what became of `base` meanwhile. */
-export function applyEdit(edit: Edit, base: Version, present: Version): Edited {
-  if (edit.kind === "steps") return applySteps(edit.steps, base, present);
+/**
+ * Makes an edit of `base`, and puts it together with what became of `base` meanwhile.
+ *
+ * @param keeping - how `present` is kept, where what is made of it shall be ready to be kept too.
+ */
+export function applyEdit(edit: Edit, base: Version, present: Version, keeping?: Keeping): Edited {
+  if (edit.kind === "steps") return applySteps(edit.steps, base, present, keeping);
   return merged(mergePatch(base.data, edit.patch) as object, base, present, []);
 }
 

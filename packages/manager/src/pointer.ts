@@ -2,14 +2,22 @@
 
 import { isPlainObject } from "./data.ts";
 import { describe } from "./describe.ts";
-import { idOf, placeOfId } from "./elements.ts";
+import { idOf } from "./elements.ts";
 import { valueAt } from "./equal.ts";
+import { type KnownLists, placeKnown } from "./known-lists.ts";
 
 /** The tokens of a path, unescaped; `undefined` when it is none. */
 export function parsePath(path: string): string[] | undefined {
   if (path === "") return [];
-  if (!path.startsWith("/") || /~(?![01])/.test(path)) return undefined;
-  return path.slice(1).split("/").map(unescapeToken);
+  if (!path.startsWith("/") || (path.includes("~") && /~(?![01])/.test(path))) return undefined;
+  const tokens: string[] = [];
+  let start = 1;
+  for (let end = path.indexOf("/", start); end >= 0; end = path.indexOf("/", start)) {
+    tokens.push(unescapeToken(path.slice(start, end)));
+    start = end + 1;
+  }
+  tokens.push(unescapeToken(path.slice(start)));
+  return tokens;
 }
 
 export function formatPath(tokens: readonly string[]): string {
@@ -37,65 +45,75 @@ export interface Place {
   readonly deadEnd: DeadEnd | undefined;
 }
 
-/** Follows a path as far as it goes. What is missing in an object is missing, and no dead end. */
-export function locate(root: unknown, path: readonly string[]): Place {
-  const keys: (string | number)[] = [];
-  const tokens: string[] = [];
+/**
+ * Follows a path as far as it goes. What is missing in an object is missing, and no dead end.
+ *
+ * @param lists - what is known of the lists in `root`, where that is remembered.
+ */
+export function locate(root: unknown, path: readonly string[], lists?: KnownLists): Place {
+  // The path as it is, until something on the way goes by another name.
+  let keys: (string | number)[] | undefined;
+  let tokens: string[] | undefined;
   let value = root;
   let byIndex = false;
   let deadEnd: DeadEnd | undefined;
-  for (const token of path) {
-    let key: string | number = token;
-    let name = token;
-    if (deadEnd !== undefined || value === undefined) {
-      value = undefined;
-    } else if (Array.isArray(value)) {
+  for (let depth = 0; depth < path.length && value !== undefined; depth++) {
+    const token = path[depth] as string;
+    if (Array.isArray(value)) {
       const elements: readonly unknown[] = value;
-      const index = placeOf(elements, token);
+      const index = placeOf(elements, token, lists);
       if (index === undefined) {
-        deadEnd = missingElement(elements, tokens, token);
+        deadEnd = missingElement(elements, (tokens ?? path).slice(0, depth), token);
         value = undefined;
+        break;
+      }
+      keys ??= [...path];
+      keys[depth] = index;
+      value = elements[index];
+      if (isName(token)) continue;
+      const name = nameOf(elements, index, lists);
+      if (name === undefined) {
+        byIndex = true;
       } else {
-        key = index;
-        name = nameOf(elements, index, token);
-        byIndex ||= isIndex(name);
-        value = elements[index];
+        tokens ??= [...path];
+        tokens[depth] = name;
       }
     } else if (isPlainObject(value)) {
       value = valueAt(value, token);
     } else {
-      const expected = `an object or an array at ${describe(formatPath(tokens))}`;
+      const expected = `an object or an array at ${describe(formatPath((tokens ?? path).slice(0, depth)))}`;
       deadEnd = { expected, received: describe(value), misshapen: true };
       value = undefined;
     }
-    keys.push(key);
-    tokens.push(name);
   }
-  return { keys, tokens, value, byIndex, deadEnd };
+  return { keys: keys ?? path, tokens: tokens ?? path, value, byIndex, deadEnd };
 }
 
 /** The index that a token stands for; `undefined` when there is no such element, or more than one. */
-function placeOf(elements: readonly unknown[], token: string): number | undefined {
-  if (!token.startsWith("id=")) return isIndex(token) && Number(token) < elements.length ? Number(token) : undefined;
-  return placeOfId(elements, token.slice(3));
+function placeOf(elements: readonly unknown[], token: string, lists: KnownLists | undefined): number | undefined {
+  if (isName(token)) return placeKnown(elements, token.slice(3), lists);
+  return isIndex(token) && Number(token) < elements.length ? Number(token) : undefined;
 }
 
-/** By its `id` rather than by its index, where no other element has it. */
-function nameOf(elements: readonly unknown[], index: number, token: string): string {
-  if (!isIndex(token)) return token;
+/** Its name instead of its index: its `id`, where no other element has it. */
+function nameOf(elements: readonly unknown[], index: number, lists: KnownLists | undefined): string | undefined {
   const id = idOf(elements[index]);
-  return id === undefined || placeOfId(elements, id) === undefined ? token : `id=${id}`;
+  return id === undefined || placeKnown(elements, id, lists) === undefined ? undefined : `id=${id}`;
 }
 
 function missingElement(elements: readonly unknown[], tokens: readonly string[], token: string): DeadEnd {
   const array = describe(formatPath(tokens));
   const received = `an array of ${elements.length}`;
-  if (token.startsWith("id=")) {
+  if (isName(token)) {
     return { expected: `one element of ${array} with the id ${describe(token.slice(3))}`, received, misshapen: false };
   }
   return isIndex(token)
     ? { expected: `an element ${token} of ${array}; append adds one`, received, misshapen: false }
     : { expected: `an index or id=... into ${array}; append adds to it`, received: describe(token), misshapen: true };
+}
+
+function isName(token: string): boolean {
+  return token.startsWith("id=");
 }
 
 function isIndex(token: string): boolean {
@@ -108,5 +126,5 @@ function unescapeToken(token: string): string {
 
 /** RFC 6901, section 3. */
 export function escapeToken(key: string): string {
-  return /[~/]/.test(key) ? key.replaceAll("~", "~0").replaceAll("/", "~1") : key;
+  return key.includes("~") || key.includes("/") ? key.replaceAll("~", "~0").replaceAll("/", "~1") : key;
 }

@@ -152,10 +152,10 @@ function isNewer(entry: Entry, other: Entry): boolean {
   return Number(entry.version) > Number(other.version);
 }
 
-function editedFrom(base: Entry, found: Entry, command: EditCommand, { copy }: Admission): Edited | Rejection {
-  if (command.edit.kind !== "data") return applyEdit(command.edit, base, found);
+function editedFrom(base: Entry, found: Entry, command: EditCommand, admission: Admission): Edited | Rejection {
+  if (command.edit.kind !== "data") return applyEdit(command.edit, base, found, admission);
   const { data, isOwn } = command.edit;
-  const yours = isOwn === true ? data : copy(data, base.data);
+  const yours = isOwn === true ? data : admission.copy(data, base.data);
   return yours === undefined ? invalidData(data) : merged(yours, base, found, []);
 }
 

@@ -2,11 +2,12 @@
 
 import { isPlainObject } from "./data.ts";
 import { describe } from "./describe.ts";
-import { Draft } from "./draft.ts";
+import { depthOfRenamed, Draft, type Keeping } from "./draft.ts";
 import { type Edited, merged, type Misfit, sorted, type Version } from "./edited.ts";
-import { areNamed, idOf, placeOfId, placesById } from "./elements.ts";
+import { areNamed, idOf, placesById } from "./elements.ts";
 import { isEqual } from "./equal.ts";
 import { chainHolds, type Chains, extendChains } from "./increments.ts";
+import { type KnownLists, placeKnown } from "./known-lists.ts";
 import type { Overlap } from "./merge.ts";
 import type { Step } from "./patch.ts";
 import { formatPath, locate, type Place } from "./pointer.ts";
@@ -18,93 +19,100 @@ interface Placed {
   readonly place: Place;
 }
 
+/** What is touched by steps, by what is known of it afterwards. */
+class Footprint {
+  /** Whatever is changed. */
+  readonly changed = new Touched();
+  /** What is said to be so, whatever it has been: nothing commutes with that. */
+  readonly fixed = new Touched();
+  /** What is known to be so only if nobody else has changed it: a test has seen it, or an index leads to it. */
+  readonly pinned = new Touched();
+
+  add({ step, place }: Placed): void {
+    const { tokens, byIndex } = place;
+    if (!isAdding(step) || this.fixed.isNear(tokens)) this.fixed.add(tokens);
+    else if (byIndex) this.pinned.add(tokens);
+    // The elements of an array in which one gets another id cannot be told by their ids.
+    const depth = depthOfRenamed(step, place);
+    if (depth !== undefined) this.fixed.add(tokens.slice(0, depth));
+    this.changed.add(tokens);
+  }
+}
+
 /**
- * What the steps of one patch change, and which of them may be done last, on whatever others have made of it. Most
- * patches never ask: what is touched is put together only for those that do.
+ * The steps of one patch that have been done, and which of them may be done last, on whatever others have made of it.
+ * Most patches never ask: what is touched is put together only for those that do.
  */
 class Placement {
   readonly placed: Placed[] = [];
-  /** How many of them are among what is touched. */
+  #hasAdding = false;
+  #footprint: Footprint | undefined;
+  /** How many of the steps are in it. */
   #counted = 0;
-  /** Whatever is changed. */
-  readonly #changed = new Touched();
-  /** What is said to be so, whatever it has been: nothing commutes with that. */
-  readonly #fixed = new Touched();
-  /** What is known to be so only if nobody else has changed it: a test has seen it, or an index leads to it. */
-  readonly #pinned = new Touched();
 
   add(step: Step, place: Place): void {
     this.placed.push({ step, place });
+    if (isAdding(step)) this.#hasAdding = true;
   }
 
   /** Whether a test looks at what the patch itself has changed before. */
   sees({ tokens }: Place): boolean {
-    this.#count();
-    if (!this.#changed.isNear(tokens)) return false;
-    this.#pinned.add(tokens);
+    if (this.placed.length === 0) return false;
+    const { changed, pinned } = this.#touched();
+    if (!changed.isNear(tokens)) return false;
+    pinned.add(tokens);
     return true;
   }
 
   /** Those that add to a number or an array that no other step says what it is. */
-  get adding(): Placed[] {
-    const adding = this.placed.filter(({ step }) => isAdding(step));
-    if (adding.length === 0) return adding;
-    this.#count();
-    return adding.filter(({ place }) => !this.#fixed.isNear(place.tokens));
+  get adding(): readonly Placed[] {
+    if (!this.#hasAdding) return NONE;
+    const { fixed } = this.#touched();
+    return this.placed.filter(({ step, place }) => isAdding(step) && !fixed.isNear(place.tokens));
   }
 
   isPinned({ place }: Placed): boolean {
-    this.#count();
-    return this.#pinned.isNear(place.tokens);
+    return this.#touched().pinned.isNear(place.tokens);
   }
 
-  #count(): void {
-    for (; this.#counted < this.placed.length; this.#counted++) {
-      const { step, place } = this.placed[this.#counted] as Placed;
-      const { tokens, byIndex } = place;
-      if (!isAdding(step) || this.#fixed.isNear(tokens)) this.#fixed.add(tokens);
-      else if (byIndex) this.#pinned.add(tokens);
-      const renamed = renamedArray(step, place);
-      if (renamed !== undefined) this.#fixed.add(renamed);
-      this.#changed.add(tokens);
-    }
+  #touched(): Footprint {
+    const footprint = (this.#footprint ??= new Footprint());
+    for (; this.#counted < this.placed.length; this.#counted++) footprint.add(this.placed[this.#counted] as Placed);
+    return footprint;
   }
 }
+
+const NONE: readonly Placed[] = [];
 
 function isAdding({ op }: Step): boolean {
   return op === "increment" || op === "append";
 }
 
-/** The array in which an element gets another id, or none: its elements cannot be told by their ids then. */
-function renamedArray({ op, value }: Step, { keys, tokens, value: old }: Place): readonly string[] | undefined {
-  if (typeof keys.at(-1) === "number") {
-    return op === "set" && idOf(old) !== idOf(value) ? tokens.slice(0, -1) : undefined;
-  }
-  return tokens.at(-1) === "id" && typeof keys.at(-2) === "number" ? tokens.slice(0, -2) : undefined;
-}
-
-export function applySteps(steps: readonly Step[], base: Version, present: Version): Edited {
-  const draft = new Draft(base.data);
+/** @param keeping - how `present` is kept, where what is made of it shall be ready to be kept too. */
+export function applySteps(steps: readonly Step[], base: Version, present: Version, keeping?: Keeping): Edited {
+  const isPresent = base.data === present.data;
+  const draft = new Draft(base.data, isPresent ? keeping : undefined);
   const placement = new Placement();
   const failed: Overlap[] = [];
   for (const step of steps) {
-    const place = locate(draft.root, step.path);
+    const place = draft.locate(step.path);
     if (step.op === "test") {
-      if (!holds(step, base, present, placement.sees(place) ? place : undefined)) {
-        failed.push(failedTest(step, base, present));
-      }
+      const own = placement.sees(place) ? place : undefined;
+      const theirs = draft.root === present.data ? place : locate(present.data, step.path);
+      if (!holds(step, base, theirs, own)) failed.push(failedTest(step, base, theirs));
       continue;
     }
-    const misfit = misfitOf(step, place);
+    const misfit = misfitOf(step, place, draft.lists);
     if (misfit !== undefined) return failed.length > 0 ? { overlaps: sorted(failed) } : { misfit };
     draft.apply(step, place);
     placement.add(step, place);
   }
   const { adding } = placement;
   const commuting = adding.filter((one) => !placement.isPinned(one));
-  if (base.data === present.data) {
+  if (isPresent) {
     if (failed.length > 0) return { overlaps: sorted(failed) };
-    return { ...withChains(draft.root, commuting, present), differs: draft.differs };
+    const { root: data, differs, made } = draft;
+    return { data, chains: chainsAfter(commuting, present, data), differs, made };
   }
   for (const one of adding) {
     const stranger = strangerTo(one, placement.isPinned(one), base, present, draft.root);
@@ -129,57 +137,52 @@ function addedTo(data: object, commuting: readonly Placed[], present: Version): 
     if (misfit !== undefined) return { misfit };
     last.apply(step, inPresent);
   }
-  return withChains(last.root, commuting, present);
+  return { data: last.root, chains: chainsAfter(commuting, present, last.root) };
 }
 
-function withChains(
-  data: object,
-  commuting: readonly Placed[],
-  present: Version,
-): { readonly data: object; readonly chains: Chains | undefined } {
+function chainsAfter(commuting: readonly Placed[], present: Version, data: object): Chains | undefined {
+  if (commuting.length === 0) return present.chains;
   const increments = commuting.filter(({ step }) => step.op === "increment").map(({ place }) => place.tokens);
-  return { data, chains: extendChains(present, increments, data) };
+  return extendChains(present, increments, data);
 }
 
 /**
  * A test is of what is there now. What the patch itself has changed before, `own`, it can be sure of only if nobody
  * else has changed that.
  */
-function holds({ path, value }: Step, base: Version, present: Version, own: Place | undefined): boolean {
-  const theirs = locate(present.data, path).value;
-  if (own === undefined) return isEqual(theirs, value);
-  return isEqual(own.value, value) && isEqual(locate(base.data, path).value, theirs);
+function holds({ path, value }: Step, base: Version, theirs: Place, own: Place | undefined): boolean {
+  if (own === undefined) return isEqual(theirs.value, value);
+  return isEqual(own.value, value) && isEqual(locate(base.data, path).value, theirs.value);
 }
 
-function failedTest({ path, value }: Step, base: Version, present: Version): Overlap {
-  const { tokens, value: theirs } = locate(present.data, path);
-  return { path: formatPath(tokens), base: locate(base.data, path).value, yours: value, theirs };
+function failedTest({ path, value }: Step, base: Version, theirs: Place): Overlap {
+  return { path: formatPath(theirs.tokens), base: locate(base.data, path).value, yours: value, theirs: theirs.value };
 }
 
-function misfitOf({ op, path, value }: Step, place: Place): Misfit | undefined {
+function misfitOf({ op, path, value }: Step, place: Place, lists?: KnownLists): Misfit | undefined {
   const { deadEnd } = place;
-  const at = formatPath(path);
-  const misfit = (expected: string, received: unknown): Misfit => ({
-    path: at,
-    expected,
-    received: received === undefined ? "nothing" : describe(received),
-  });
   if (deadEnd !== undefined && (op !== "remove" || deadEnd.misshapen)) {
-    return { path: at, expected: deadEnd.expected, received: deadEnd.received };
+    return { path: formatPath(path), expected: deadEnd.expected, received: deadEnd.received };
   }
   switch (op) {
     case "set":
-      return path.length > 0 || isPlainObject(value) ? undefined : misfit("a plain object as the whole data", value);
+      return path.length > 0 || isPlainObject(value)
+        ? undefined
+        : misfitAt(path, "a plain object as the whole data", value);
     case "remove":
-      return path.length > 0 ? undefined : misfit("a path to a part of the data; delete removes all of it", "");
+      return path.length > 0 ? undefined : misfitAt(path, "a path to a part of the data; delete removes all of it", "");
     case "append":
-      if (!Array.isArray(place.value)) return misfit("an array to append to", place.value);
-      return hasIdOf(place.value, value)
-        ? misfit("an element whose id is not in the array yet; set replaces one", value)
+      if (!Array.isArray(place.value)) return misfitAt(path, "an array to append to", place.value);
+      return hasIdOf(place.value, value, lists)
+        ? misfitAt(path, "an element whose id is not in the array yet; set replaces one", value)
         : undefined;
     default:
-      return typeof place.value === "number" ? undefined : misfit("a number to increment", place.value);
+      return typeof place.value === "number" ? undefined : misfitAt(path, "a number to increment", place.value);
   }
+}
+
+function misfitAt(path: readonly string[], expected: string, received: unknown): Misfit {
+  return { path: formatPath(path), expected, received: received === undefined ? "nothing" : describe(received) };
 }
 
 /**
@@ -217,8 +220,8 @@ function takesAppended(base: unknown, theirs: unknown, value: unknown): boolean 
 }
 
 /** Whether an array of elements with an `id` each has one with this `id`. */
-function hasIdOf(elements: unknown, value: unknown): boolean {
+function hasIdOf(elements: unknown, value: unknown, lists?: KnownLists): boolean {
   const id = idOf(value);
   if (id === undefined || !Array.isArray(elements)) return false;
-  return placeOfId(elements, id) !== undefined && areNamed(elements);
+  return placeKnown(elements, id, lists) !== undefined && areNamed(elements);
 }

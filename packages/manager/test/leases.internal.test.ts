@@ -5,7 +5,7 @@
 
 import { describe, expect, it } from "vitest";
 import { admission } from "../src/admission.ts";
-import { copyDeep } from "../src/data.ts";
+import { DEEP } from "../src/data.ts";
 import { ANONYMOUS, type Entry, PENDING, stamp } from "../src/entry.ts";
 import * as rules from "../src/rules.ts";
 import { Rejection } from "../src/rejection.ts";
@@ -13,7 +13,7 @@ import { explore, type System, Violation } from "./explore.ts";
 
 type Rules = Omit<typeof rules, "Rejection">;
 
-const ADMISSION = admission(copyDeep);
+const ADMISSION = admission(DEEP);
 const ROOM = { contexts: 0, maxContexts: Infinity };
 const AGENTS = ["ann", "bob", "cyd"];
 const contextId = "plan";

@@ -6,8 +6,10 @@
 import fastJsonPatch from "fast-json-patch";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { DEEP } from "../src/data.ts";
 import { diff } from "../src/diff.ts";
 import { isEqual } from "../src/equal.ts";
+import { KnownLists } from "../src/known-lists.ts";
 import { merge, type Overlap } from "../src/merge.ts";
 import { applyEdit, type Edit, type Step } from "../src/patch.ts";
 import type { Edited, Version } from "../src/edited.ts";
@@ -781,11 +783,20 @@ const wrongEdits: Record<string, Record<string, Apply>> = {
   },
 };
 
-describe("an edit", () => {
-  it.each(Object.entries(edits))("keeps to this: %s", (_name, property) => {
-    fc.assert(property(applyEdit), runs);
-  });
+/** As rules do it: what it leaves is ready to be kept, and what was found by its id is known. */
+const applyAndKeep: Apply = (edit, base, present) =>
+  applyEdit(edit, base, present, { copyPart: DEEP.copyPart, lists: new KnownLists(0, 1) });
 
+describe.each<[string, Apply]>([
+  ["an edit", applyEdit],
+  ["an edit of what is kept", applyAndKeep],
+])("%s", (_name, apply) => {
+  it.each(Object.entries(edits))("keeps to this: %s", (_property, property) => {
+    fc.assert(property(apply), runs);
+  });
+});
+
+describe("an edit", () => {
   it.each(
     Object.entries(wrongEdits).flatMap(([name, mutants]) =>
       Object.entries(mutants).map((mutant) => [name, ...mutant] as const),

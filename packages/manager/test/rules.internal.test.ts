@@ -5,7 +5,7 @@
 
 import { describe, expect, it } from "vitest";
 import { admission } from "../src/admission.ts";
-import { copyDeep } from "../src/data.ts";
+import { DEEP } from "../src/data.ts";
 import * as rules from "../src/rules.ts";
 import { ANONYMOUS, type Entry, PENDING, stamp, type Time } from "../src/entry.ts";
 import { Rejection } from "../src/rejection.ts";
@@ -13,7 +13,7 @@ import { explore, type System, Violation } from "./explore.ts";
 
 type Rules = Pick<typeof rules, "create" | "update" | "lock" | "unlock" | "remove">;
 
-const ADMISSION = admission(copyDeep);
+const ADMISSION = admission(DEEP);
 const ROOM = { contexts: 0, maxContexts: Infinity };
 const AGENTS = ["ann", "bob", "cyd"];
 const CONTEXT = "plan";

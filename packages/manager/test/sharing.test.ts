@@ -117,6 +117,49 @@ it("a number that is no number any more is INVALID, with its path", () => {
   expect(details.path).toBe("/list/0");
 });
 
+it.each<[string, (levels: number) => PatchOperation]>([
+  ["a value is set", (levels) => ({ op: "set", path: "/a".repeat(levels), value: 1 })],
+  ["a part is set", (levels) => ({ op: "set", path: "/a".repeat(levels - 10), value: nested(10) as never })],
+  ["a part is appended", (levels) => ({ op: "append", path: "/list", value: nested(levels - 2) as never })],
+  ["a value is appended", (levels) => ({ op: "append", path: `/deep${"/0".repeat(levels - 2)}`, value: 1 })],
+])("the deepest level is as deep for a patch as for an update when %s", (_name, patchOf) => {
+  const begin = { list: [], deep: nested(DEEPEST - 1) as JsonObject[string] };
+  expect(() => patched(begin, patchOf(DEEPEST))).not.toThrow();
+  expect(() => patched(begin, patchOf(DEEPEST + 1))).toThrow(/512 levels|expected/);
+});
+
+it("what a patch sets anew is shared where versions are kept and it equals what was there", () => {
+  const manager = new SharedContextManager({ historyLimit: 1 });
+  const before = manager.create("a", { plan: { steps: [{ id: 1 }, { id: 2 }], done: false } }).data as never as {
+    readonly plan: { readonly steps: readonly object[] };
+  };
+  const value = { steps: [{ id: 1 }, { id: 3 }], done: true };
+  const after = manager.agent("ann").patch("a", [{ op: "set", path: "/plan", value }]).data as never as typeof before;
+  expect(after.plan.steps[0]).toBe(before.plan.steps[0]);
+  expect(after).toEqual({ plan: value });
+});
+
+it("a part of what a patch has made itself does not come to stand in two places", () => {
+  const manager = new SharedContextManager({ historyLimit: 1 });
+  manager.create("a", { list: [{ v: 1 }] });
+  const { data } = manager.agent("ann").patch("a", [
+    { op: "set", path: "/list/0/v", value: 2 },
+    { op: "set", path: "/list", value: [{ v: 2 }, { v: 9 }, { v: 2 }] },
+    { op: "set", path: "/list/0/v", value: 3 },
+  ]);
+  expect(data).toEqual({ list: [{ v: 3 }, { v: 9 }, { v: 2 }] });
+});
+
+it("a patch that sets the whole data takes one level of it where the isolation is shallow", () => {
+  const manager = new SharedContextManager({ isolation: "shallow" });
+  manager.create("a", { step: 1 });
+  const value: Record<string, number> = { step: 2 };
+  manager.agent("ann").patch("a", [{ op: "set", path: "", value }]);
+  value["step"] = 3;
+  expect(manager.get("a")?.data).toEqual({ step: 2 });
+  expect(Object.isFrozen(value)).toBe(false);
+});
+
 interface Task {
   readonly id: number;
   readonly tags: readonly string[];

@@ -5,7 +5,7 @@
 
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { admission } from "../src/admission.ts";
-import { copyDeep } from "../src/data.ts";
+import { DEEP } from "../src/data.ts";
 import { ANONYMOUS, type Entry } from "../src/entry.ts";
 import type { Plan } from "../src/plan.ts";
 import { Rejection } from "../src/rejection.ts";
@@ -13,7 +13,7 @@ import * as rules from "../src/rules.ts";
 import { Store } from "../src/store.ts";
 import { manualClock, methodOf } from "./support.ts";
 
-const ADMISSION = admission(copyDeep);
+const ADMISSION = admission(DEEP);
 const NOW = { wallMs: 0, leaseMs: 0 };
 const ROOM = { contexts: 0, maxContexts: Infinity };
 

@@ -2,7 +2,7 @@
 
 import { admission } from "../admission.ts";
 import type { Clock } from "../clock.ts";
-import { copyDeep } from "../data.ts";
+import { DEEP } from "../data.ts";
 import { invalid } from "../errors.ts";
 import { Connection } from "./connection.ts";
 import { HttpStore } from "./store.ts";
@@ -19,7 +19,7 @@ export async function openServer(url: string, { token, agentId }: ServerOptions,
   const { username, password, origin, pathname } = new URL(url);
   if (username !== "" || password !== "") throw invalid("url", "", expected, "one with a name or a password");
   const connection = new Connection({ url: `${origin}${pathname.replace(/\/+$/, "")}`, token, agentId });
-  const store = new HttpStore({ connection, clock, admission: admission(copyDeep) });
+  const store = new HttpStore({ connection, clock, admission: admission(DEEP) });
   await store.look([]); // whether it answers, and knows the token
   return store;
 }
