@@ -79,7 +79,7 @@ export class Backlog {
       (goes ? batch : left).push(queued);
       for (const id of contextIds) (goes ? taken : awaited).add(id);
     }
-    this.#waiting = [...left, ...this.#waiting.slice(at)];
+    if (batch.length > 0) this.#waiting = [...left, ...this.#waiting.slice(at)];
     return batch;
   }
 }

@@ -73,7 +73,8 @@ export class Committer {
     for (let batch = this.#backlog.next(); batch !== undefined; batch = this.#backlog.next()) {
       void this.#carryOut(batch);
       // What is planned now, is planned while the storage works on that.
-      await this.#engine.sent?.();
+      const sent = this.#engine.sent?.();
+      if (sent !== undefined) await sent;
     }
     this.#isBeginning = false;
   }
