@@ -97,6 +97,12 @@ export interface EngineSupports {
 
 export interface Engine {
   readonly supports: Readonly<EngineSupports>;
+  /**
+   * Where others do the work of a commit, the next one can be planned meanwhile: a manager over an engine that has this has
+   * two commits under way, about different contexts; over any other, one. Resolves as soon as what was handed over before has been sent,
+   * and never rejects.
+   */
+  sent?(): Promise<void>;
   /** @param counts - whether `contexts` is wanted. */
   load(ids: readonly string[], counts?: boolean): Promise<Loaded>;
   /**

@@ -37,7 +37,7 @@ describe("a batch", () => {
     ]);
     expect([a.revision, again.revision, again.incarnation]).toEqual([10, 11, 5]);
     const [{ count, steps, lines } = { count: 0, steps: [], lines: undefined }] = batches;
-    expect([batches.length, count, lines?.logged]).toEqual([1, 2, 5]);
+    expect([batches.length, count, lines?.logged]).toEqual([1, 2, 4]);
     expect(steps).toMatchObject([
       { id: "a", expect: 5, forgets: false, keepsStored: true, between: [{ rank: 1 }], last: { rank: 2 } },
       { id: "b", expect: 0, forgets: false, keepsStored: false, between: [], last: { rank: 2 } },
@@ -122,7 +122,33 @@ describe("a batch", () => {
 });
 
 describe("an item of the log", () => {
-  it.each([["{}"], ['["op", 5]'], ["[]"], ["no JSON"]])("that begins with %s is CORRUPT", (line) => {
-    expect(() => decodeLines(3, [line])).toThrow(/revision 3 of the change log/);
+  it.each([["{}"], ['["op", 5]'], ['[["op", 5]]'], ['[["op"], 5]'], ["[]"], ["5"], ["null"], ["no JSON"]])(
+    "that begins with %s is CORRUPT",
+    (line) => {
+      expect(() => decodeLines(3, [line])).toThrow(/revision 3 of the change log/);
+    },
+  );
+
+  it("is read as earlier versions wrote it, with a line of each transaction before its entries", () => {
+    const entry = (revision: number): string => JSON.stringify(["1", { a: 1 }, 5, 5, null, null, revision, revision]);
+    const lines = [
+      '["op-1",["created","a",null,null,1],["created","b","ann","why",2]]',
+      entry(-1),
+      entry(-1),
+      '["op-2"]',
+      '["op-3",["deleted","a",null,null,0],["created","c",null,null,1]]',
+      entry(-3),
+      "",
+    ];
+    const told = decodeLines(7, lines).map(({ revision, opId, changes }) => [
+      revision,
+      opId,
+      ...changes.map(({ kind, contextId, agentId, entry: after }) => [kind, contextId, agentId, after?.revision]),
+    ]);
+    expect(told).toEqual([
+      [7, "op-1", ["created", "a", null, 7], ["created", "b", "ann", 7]],
+      [8, "op-2"],
+      [9, "op-3", ["deleted", "a", null, undefined], ["created", "c", null, 9]],
+    ]);
   });
 });

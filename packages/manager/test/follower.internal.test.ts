@@ -18,7 +18,7 @@ let ann: AsyncAgent;
 beforeEach(async () => {
   engine = new MemoryEngine(systemClock, { historyLimit: 0, changeLogLimit: 300 });
   gate = Promise.resolve();
-  const counted = new Proxy(engine, {
+  const counted = new Proxy<Engine>(engine, {
     get(target, name: keyof Engine) {
       if (name === "changes") {
         return async (options: Parameters<Engine["changes"]>[0]) => {

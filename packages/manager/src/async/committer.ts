@@ -1,7 +1,8 @@
 /**
  * Between the rules and an engine: loads what commands are about, lets the rules make plans, and commits them. What
  * is asked for at the same time shares one round trip (group commit); commands for the same context are planned one on
- * the result of the other. Each keeps its own outcome.
+ * the result of the other. Each keeps its own outcome. Two round trips are under way at once, about different contexts,
+ * where the engine can make use of that.
  *
  * What is known already is not loaded: an engine commits only what is planned on what is there. Whoever would be refused
  * by what is only believed, or would do nothing, is planned again on what has been loaded.
@@ -15,12 +16,14 @@ import type { Entry } from "../entry.ts";
 import { ContextError, isContextError } from "../errors.ts";
 import { accepted } from "../refusal.ts";
 import { Rejection } from "../rejection.ts";
+import { Backlog } from "./backlog.ts";
 import type { Follower } from "./follower.ts";
 import { Known } from "./known.ts";
 import { type Revision, revisionsOf } from "./outcomes.ts";
 import { type Found, type Job, type Planned, type Queued, Round } from "./planning.ts";
 
-const MAX_JOBS_AT_ONCE = 128;
+/** One is planned while the storage works on the other. */
+const ROUNDS_AT_ONCE = 2;
 /** So many attempts go without a pause: another process was faster, and will be done. */
 const EAGER_ATTEMPTS = 3;
 const LONGEST_PAUSE_MS = 20;
@@ -30,13 +33,15 @@ export class Committer {
   readonly #counters: Counters;
   readonly #follower: Pick<Follower, "head" | "committed">;
   readonly #known: Known;
-  readonly #queue: Queued[] = [];
+  readonly #backlog: Backlog;
   readonly #name = `${Date.now().toString(36)}-${Math.random().toString(36).slice(2)}`;
   #operations = 0;
-  #running: Promise<void> | undefined;
+  #isBeginning = false;
+  readonly #onIdle: (() => void)[] = [];
 
   constructor(engine: Engine, clock: Clock, counters: Counters, follower: Pick<Follower, "head" | "committed">) {
     this.#engine = engine;
+    this.#backlog = new Backlog(engine.sent === undefined ? 1 : ROUNDS_AT_ONCE);
     this.#known = new Known(clock);
     this.#counters = counters;
     this.#follower = follower;
@@ -47,8 +52,8 @@ export class Committer {
     return new Promise((resolve, reject) => {
       for (const contextId of job.contextIds) checkStorable(contextId);
       const opId = job.operationId ?? `${this.#name}-${++this.#operations}`;
-      this.#queue.push({ job, opId, resolve: resolve as (result: unknown) => void, reject, attempts: 0 });
-      this.#running ??= this.#drain();
+      this.#backlog.add({ job, opId, resolve: resolve as (result: unknown) => void, reject, attempts: 0 });
+      this.#wake();
     });
   }
 
@@ -57,21 +62,38 @@ export class Committer {
     return this.#known.seen(contextId);
   }
 
-  async #drain(): Promise<void> {
+  #wake(): void {
+    if (this.#isBeginning) return;
+    this.#isBeginning = true;
+    void this.#begin();
+  }
+
+  async #begin(): Promise<void> {
     await Promise.resolve(); // those who call in the same turn come along
-    while (this.#queue.length > 0) {
-      const batch = this.#queue.splice(0, MAX_JOBS_AT_ONCE);
-      const again = await this.#round(batch);
-      if (again.length === 0) continue;
-      this.#queue.unshift(...again);
-      await pauseFor(Math.max(...again.map(({ attempts }) => attempts)));
+    for (let batch = this.#backlog.next(); batch !== undefined; batch = this.#backlog.next()) {
+      void this.#carryOut(batch);
+      // What is planned now, is planned while the storage works on that.
+      const sent = this.#engine.sent?.();
+      if (sent !== undefined) await sent;
     }
-    this.#running = undefined;
+    this.#isBeginning = false;
+  }
+
+  async #carryOut(batch: readonly Queued[]): Promise<void> {
+    const again = await this.#round(batch);
+    // It is not over meanwhile: whoever came later to the same contexts is planned later.
+    if (again.length > 0) await pauseFor(Math.max(...again.map(({ attempts }) => attempts)));
+    this.#backlog.over(batch, again);
+    if (this.#backlog.isEmpty) for (const resolve of this.#onIdle.splice(0)) resolve();
+    else this.#wake();
   }
 
   /** When all that has been asked for has its outcome. */
   async idle(): Promise<void> {
-    await this.#running;
+    if (this.#backlog.isEmpty) return;
+    await new Promise<void>((resolve) => {
+      this.#onIdle.push(resolve);
+    });
   }
 
   /** @returns those that another was faster than. */

@@ -1,6 +1,6 @@
 /**
- * What a batch writes, as lines of text: JSON has no line breaks. Of each transaction one line that says what it is, and
- * behind it the entries that are logged. These lines are the item of the change log, as they are; entries that are
+ * What a batch writes, as lines of text: JSON has no line breaks. The first line says of all transactions what they are, and
+ * behind it come the entries that are logged. These lines are the item of the change log, as they are; entries that are
  * stored and not logged follow. Numbers that the commit gives stay placeholders: whoever reads puts them in.
  */
 
@@ -12,7 +12,7 @@ import { ContextError } from "../errors.ts";
 type Draft<Type> = { -readonly [Key in keyof Type]: Type[Key] };
 
 export class Lines {
-  readonly texts: string[] = [];
+  readonly texts: string[] = [""];
   /** So many of the texts are for the change log. */
   readonly logged: number;
   /** Whether there is anything to be told of them: of a lease that is renewed there is not. */
@@ -24,7 +24,12 @@ export class Lines {
   /** @param fitting - the rank of each transaction; 0 for one that is left out. */
   constructor(transactions: readonly Transaction[], fitting: readonly number[]) {
     if (fitting.includes(0)) this.#placeholders = fitting.map((rank) => -rank);
-    for (const [index, { opId, changes }] of transactions.entries()) if (fitting[index] !== 0) this.#log(opId, changes);
+    const told: unknown[] = [];
+    for (const [index, { opId, changes }] of transactions.entries()) {
+      if (fitting[index] !== 0) told.push([opId, ...changes.map((change) => this.#told(change))]);
+      if (changes.length > 0) this.hasChanges = true;
+    }
+    this.texts[0] = JSON.stringify(told);
     this.logged = this.texts.length;
   }
 
@@ -38,13 +43,8 @@ export class Lines {
     return line;
   }
 
-  #log(opId: string, changes: readonly LoggedChange[]): void {
-    const head = this.texts.push("") - 1;
-    if (changes.length > 0) this.hasChanges = true;
-    const told = changes.map(({ kind, contextId, agentId, note, entry }) => {
-      return [kind, contextId, agentId, note, entry === null ? 0 : this.lineOf(entry) - head];
-    });
-    this.texts[head] = JSON.stringify([opId, ...told]);
+  #told({ kind, contextId, agentId, note, entry }: LoggedChange): Told {
+    return [kind, contextId, agentId, note, entry === null ? 0 : this.lineOf(entry)];
   }
 
   #encoded(entry: Entry): string {
@@ -87,21 +87,14 @@ export interface LoggedTransaction {
  * @throws ContextError CORRUPT.
  */
 export function decodeLines(first: number, lines: readonly string[]): LoggedTransaction[] {
-  const transactions: LoggedTransaction[] = [];
-  for (let at = 0; (lines[at] ?? "") !== "";) {
-    const revision = first + transactions.length;
-    const [opId, ...told] = headOf(lines[at], revision);
-    let used = 0;
-    const changes = told.map(([kind, contextId, agentId, note, offset]): EngineChange => {
-      used = Math.max(used, offset);
-      const entry =
-        offset === 0 || contextId === null ? null : decodeFrom(contextId, lines[at + offset] ?? "", first - 1);
+  return headsOf(lines, first).map(([opId, ...told], index) => {
+    const revision = first + index;
+    const changes = told.map(([kind, contextId, agentId, note, line]): EngineChange => {
+      const entry = line === 0 || contextId === null ? null : decodeFrom(contextId, lines[line] ?? "", first - 1);
       return { revision, opId, kind, contextId, agentId, note, entry };
     });
-    transactions.push({ revision, opId, changes });
-    at += 1 + used;
-  }
-  return transactions;
+    return { revision, opId, changes };
+  });
 }
 
 type Told = readonly [
@@ -109,13 +102,33 @@ type Told = readonly [
   contextId: string | null,
   agentId: string | null,
   note: string | null,
-  offset: number,
+  /** Where the context after it is; 0 for nowhere. */
+  line: number,
 ];
+type Head = readonly [opId: string, ...told: Told[]];
 
-function headOf(line: string | undefined, revision: number): readonly [opId: string, ...told: Told[]] {
+function headsOf(lines: readonly string[], first: number): readonly Head[] {
+  const heads = parsed(lines[0], first);
+  if (!isHead(heads)) return heads;
+  // As earlier versions of this package wrote it: of each transaction a line, and its entries counted from there.
+  const all: Head[] = [];
+  for (let at = 0; (lines[at] ?? "") !== "";) {
+    const start = at;
+    const [opId, ...told] = parsed(lines[at], first + all.length) as Head;
+    const counted = told.map(([kind, contextId, agentId, note, offset]): Told => {
+      at = Math.max(at, start + offset);
+      return [kind, contextId, agentId, note, offset && start + offset];
+    });
+    all.push([opId, ...counted]);
+    at += 1;
+  }
+  return all;
+}
+
+function parsed(line: string | undefined, revision: number): Head | readonly Head[] {
   try {
-    const head = JSON.parse(line ?? "") as readonly [string, ...Told[]];
-    if (Array.isArray(head) && typeof head[0] === "string" && head.slice(1).every(Array.isArray)) return head;
+    const value = JSON.parse(line ?? "") as Head | readonly Head[];
+    if (isHead(value) || (value.length > 0 && value.every(isHead))) return value;
   } catch {
     // It is told below.
   }
@@ -123,6 +136,10 @@ function headOf(line: string | undefined, revision: number): readonly [opId: str
     where: `revision ${revision} of the change log`,
     reason: "it is no item of ours",
   });
+}
+
+function isHead(head: unknown): head is Head {
+  return Array.isArray(head) && typeof head[0] === "string" && head.slice(1).every(Array.isArray);
 }
 
 /** An entry that was stored under a revision. @throws ContextError CORRUPT. */

@@ -137,6 +137,13 @@ export class RedisEngine implements Engine {
     return outcomes;
   }
 
+  /** The driver sends all of one turn when that has ended. */
+  sent(): Promise<void> {
+    return new Promise((resolve) => {
+      setImmediate(resolve);
+    });
+  }
+
   async list({ prefix, after, limit }: Parameters<Engine["list"]>[0]): Promise<EnginePage> {
     const read = (commands: readonly Command[]): Promise<unknown[]> => this.#read(commands);
     const entries: Entry[] = [];

@@ -156,6 +156,32 @@ export const committing: readonly Claim<EngineGround>[] = [
     },
   },
   {
+    name: "commits that are under way at once do not get into each other's way",
+    async check(ground) {
+      const engine = await ground.open();
+      const ids = ["a", "b", "c"];
+      let entries = ids.map((id) => entryOf(id));
+      const first = await Promise.all(entries.map((entry) => commitOne(engine, creates(entry))));
+      entries = entries.map((entry) => nextOf(entry));
+      const committed = entries.map((entry, at) => commitOne(engine, replaces(entry, first[at] ?? 0)));
+      const second = await Promise.all(committed);
+      equal(new Set([...first, ...second]).size, 6, "the number of revisions");
+      const { entries: found } = await engine.load(ids);
+      equal(found.map(content), entries.map(content), "the entries");
+      equal(
+        found.map((entry) => entry?.revision),
+        second,
+        "their revisions",
+      );
+      const told = await logSince(engine);
+      const updated = new Map(
+        told.filter(({ kind }) => kind === "updated").map(({ contextId, revision }) => [contextId, revision]),
+      );
+      const logged = ids.map((id) => updated.get(id));
+      equal(logged, second, "what the log has of them");
+    },
+  },
+  {
     name: "a deleted context is gone, and can be created again",
     async check(ground) {
       const engine = await ground.open();

@@ -164,6 +164,19 @@ export const mutants: readonly Mutant[] = [
     over: (engine) => ({ commit: async (transactions) => (await engine.commit(transactions)).toReversed() }),
   },
   {
+    breaks: "mixes up commits that are under way at once",
+    over(engine) {
+      let underWay: readonly Transaction[] = [];
+      return {
+        async commit(transactions) {
+          underWay = transactions;
+          await Promise.resolve();
+          return engine.commit(underWay);
+        },
+      };
+    },
+  },
+  {
     breaks: "begins with new revisions after a clear",
     over(engine, options) {
       let present: Engine = engine;

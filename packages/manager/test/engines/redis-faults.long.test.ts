@@ -145,6 +145,68 @@ describe.skipIf(found === undefined)("redis behind a bad network", () => {
     expect(acknowledged).toBeGreaterThan(300);
   });
 
+  it("of two commits under way that are given up, one that comes late does not land", async () => {
+    const one = await engine();
+    const kept = proxy.keepBack(/late/);
+    const first = one.commit([transaction("early")]);
+    await one.sent?.();
+    const second = one.commit([transaction("late")]);
+    const forward = await kept;
+    expect(await within(second)).toMatchObject([{ kind: "indeterminate" }]);
+    const [told] = await within(first);
+    const before = await within(one.changes({ after: 0, limit: 10 }));
+    await forward();
+    expect(await one.changes({ after: 0, limit: 10 })).toEqual(before);
+    const ids = before.changes.map(({ opId }) => opId);
+    expect(ids).not.toContain("late");
+    // What was answered is true; what was not, the log tells.
+    if (told?.kind === "ok") expect(ids).toEqual(["early"]);
+    expect(await one.commit([transaction("next")])).toMatchObject([{ kind: "ok", revision: ids.length + 1 }]);
+  });
+
+  it("increments of many contexts, two commits under way, are all done under random cuts, each once", async () => {
+    const manager = await affected();
+    const witness = await unaffected();
+    const ids = Array.from({ length: 48 }, (_, index) => `context-${index}`);
+    await Promise.all(ids.map((id) => witness.create(id, { count: 0 })));
+    const heard = new Map(ids.map((id) => [id, 0]));
+    manager.subscribe(undefined, ({ contextId }) => {
+      if (contextId !== null) heard.set(contextId, (heard.get(contextId) ?? 0) + 1);
+    });
+    const over = new AbortController();
+    const cutting = (async () => {
+      for (let round = 0; !over.signal.aborted; round++) {
+        await pause(5 + 10 * Math.random());
+        if (round % 3 === 0) proxy.cut();
+        else void (round % 3 === 1 ? proxy.cutAfter(SCRIPT) : proxy.cutBefore(SCRIPT));
+      }
+    })();
+    const tallies = await Promise.all(
+      ids.map(async (id) => {
+        const tally = { acknowledged: 0, unknown: 0 };
+        for (let n = 0; n < 40; n++) {
+          try {
+            await within(manager.agent(id).patch(id, INCREMENT), 20 * TIMEOUT_MS);
+            tally.acknowledged += 1;
+          } catch (error) {
+            if (isContextError(error, "INDETERMINATE")) tally.unknown += 1;
+            else if (!isContextError(error, "UNAVAILABLE")) throw error;
+          }
+        }
+        return tally;
+      }),
+    );
+    over.abort();
+    await cutting;
+    for (const [at, { acknowledged, unknown }] of tallies.entries()) {
+      const count = Number((await witness.get(ids[at] ?? ""))?.data["count"]);
+      expect(count).toBeGreaterThanOrEqual(acknowledged);
+      expect(count).toBeLessThanOrEqual(acknowledged + unknown);
+      await expect.poll(() => heard.get(ids[at] ?? ""), { timeout: SOON_MS }).toBe(count);
+    }
+    expect(tallies.reduce((sum, { acknowledged }) => sum + acknowledged, 0)).toBeGreaterThan(1_000);
+  }, 60_000);
+
   it("what is asked of a half-open connection ends in time, and the next one works", async () => {
     const manager = await affected();
     await manager.create("a", { count: 0 });

@@ -9,7 +9,15 @@ import type { Engine } from "../../src/engine.ts";
 import type * as KeysModule from "../../src/engines/redis/keys.ts";
 import type * as RedisModule from "../../src/engines/redis.ts";
 import type { Entry } from "../../src/entry.ts";
-import { creates, entryOf as newEntry, nextOf, replaces, transactionOf } from "../../src/testing/entries.ts";
+import {
+  commitOne as commitBy,
+  creates,
+  deletes,
+  entryOf as newEntry,
+  nextOf,
+  replaces,
+  transactionOf,
+} from "../../src/testing/entries.ts";
 import { type Proxy, startProxy } from "./proxy.ts";
 import { findServer } from "./redis-server.ts";
 import { moduleOf } from "./support.ts";
@@ -119,6 +127,49 @@ describe.skipIf(found === undefined)("redis", () => {
     expect(changes.map(({ entry }) => entry?.version)).toEqual(entries.map(() => "2"));
     expect((await engine.load(["id-7499"], true)).contexts).toBe(entries.length);
     expect((await engine.history("id-7499")).map(({ revision }) => revision)).toEqual([1]);
+    await engine.close();
+  });
+
+  it("commits on what it has not read itself, and versions are counted as if it had", async () => {
+    const limits = { historyLimit: 4, changeLogLimit: 10_000 };
+    const engines = [await open("unread", limits), await open("unread", limits)];
+    let entry = newEntry("a");
+    const revisions = [await commitBy(engines[0]!, creates(entry), creates(newEntry("b")))];
+    for (let step = 0; step < 60; step++) {
+      entry = nextOf({ ...entry, revision: revisions.at(-1)! }, { incarnation: 1 });
+      // By turns, so that each knows of a text that is the other's by now; and each twice.
+      revisions.push(await commitBy(engines[(step >> 1) % 2]!, replaces(entry, revisions.at(-1)!)));
+    }
+    for (const engine of engines) {
+      expect((await engine.history("a")).map(({ revision }) => revision)).toEqual(revisions.slice(-5, -1));
+      expect((await engine.load(["a"])).entries[0]).toMatchObject({ version: "61", revision: 61 });
+    }
+    const { versions } = keysOf(server.namespace("unread"));
+    expect(await server.send("HLEN", versions)).toBeLessThanOrEqual(limits.historyLimit + 16);
+    // Created again, it begins anew: nothing is left of what was.
+    await commitBy(engines[0]!, deletes("a", 61));
+    expect(await server.send("HLEN", versions)).toBe(0);
+    await commitBy(engines[1]!, creates(newEntry("a")));
+    expect(await engines[0]!.history("a")).toEqual([]);
+    const { entries } = await engines[0]!.list({ prefix: "", after: undefined, limit: 10 });
+    expect(entries.map(({ contextId }) => contextId)).toEqual(["b", "a"]);
+    await Promise.all(engines.map((engine) => engine.close()));
+  });
+
+  it("reads what earlier versions wrote into the log", async () => {
+    const engine = await open("padded");
+    await engine.commit([transactionOf(creates(newEntry("a")))]);
+    const { entries, log } = keysOf(server.namespace("padded"));
+    const change = JSON.stringify(["updated", "a", null, null, 1]);
+    const text = JSON.stringify(["2", { step: 2 }, 5, 5, null, null, -1, 1]);
+    await server.send("XADD", log, "2-0", "first", "2", `["op-2",${change}]`, text);
+    await server.send("XADD", log, "3-0", "first", "3", '["op-3",["deleted","a",null,null,0]]', "");
+    await server.send("HSET", entries, "", "2 3 1 1");
+    const { changes } = await engine.changes({ after: 1, limit: 10 });
+    expect(changes.map(({ opId, kind, entry }) => [opId, kind, entry?.revision])).toEqual([
+      ["op-2", "updated", 2],
+      ["op-3", "deleted", undefined],
+    ]);
     await engine.close();
   });
 

@@ -36,12 +36,15 @@ export class Network implements Engine {
   readonly losses: number[] = [];
   readonly store: Engine;
   readonly time: VirtualTime;
+  /** With it a manager has two commits under way at once. */
+  readonly sent?: () => Promise<void>;
   #weather: Weather;
 
   constructor(store: Engine, time: VirtualTime, weather: Weather) {
     this.store = store;
     this.time = time;
     this.#weather = weather;
+    if (time.random.below(2) === 0) this.sent = () => Promise.resolve();
   }
 
   /** From now on nothing goes wrong. */

@@ -60,8 +60,8 @@ function actOf({ forgets, keepsStored, last }: Step): number {
 }
 
 /**
- * One item of the stream: its id, which is the last of its revisions; and in turn names and values, which are the first of
- * its revisions and the lines, or all lines as one text.
+ * One item of the stream: its id, which is the last of its revisions; and in turn names and values, which are the word `first`
+ * or nothing, the first of its revisions, and the lines, or all lines as one text.
  */
 export type LogItem = readonly [id: string, fields: readonly string[]];
 
@@ -69,15 +69,19 @@ export function lastOf([id]: LogItem): number {
   return Number(id.slice(0, id.indexOf("-")));
 }
 
-export function firstOf([id, [, first]]: LogItem): number {
-  const revision = Number(first);
+export function firstOf([id, fields]: LogItem): number {
+  const revision = Number(fields[placeOfFirst(fields)]);
   if (!(revision > 0)) throw corrupt(`the change log at ${id}`, "it is no item of ours");
   return revision;
 }
 
 export function decodeItem(item: LogItem): LoggedTransaction[] {
-  const lines = item[1].slice(2);
+  const lines = item[1].slice(placeOfFirst(item[1]) + 1);
   return decodeLines(firstOf(item), lines[0] === "" ? (lines[1] ?? "").split("\n") : lines);
+}
+
+function placeOfFirst([word]: readonly string[]): number {
+  return word === "first" ? 1 : 0;
 }
 
 export function corrupt(where: string, reason: string): ContextError<"CORRUPT"> {

@@ -70,20 +70,16 @@ local function digits(number) return format('%.0f', number) end
 
 local last = head + count
 local lastText = digits(last)
+local id, first = lastText .. '-0', count == 1 and lastText or digits(head + 1)
 local function append(...)
-  local id, first = lastText .. '-0', count == 1 and lastText or digits(head + 1)
-  if head == 0 then return redis.pcall('XADD', log, id, 'first', first, ...) end
-  return redis.pcall('XADD', log, 'NOMKSTREAM', id, 'first', first, ...)
+  if head == 0 then return redis.pcall('XADD', log, id, ...) end
+  return redis.pcall('XADD', log, 'NOMKSTREAM', id, ...)
 end
--- The lines as names and values in turn, an empty one behind an odd number; or as one text, where they are too many.
+-- Names and values in turn: a word where the number of lines is even; or all of them as one text, where they are too many.
 local added
-if logged > MOST then added = append('', concat(ARGV, '\\n', LINES, LINES + logged - 1))
-elseif logged % 2 == 0 then added = append(unpack(ARGV, LINES, LINES + logged - 1))
-else
-  local lines = { unpack(ARGV, LINES, LINES + logged - 1) }
-  lines[logged + 1] = ''
-  added = append(unpack(lines))
-end
+if logged > MOST then added = append('first', first, '', concat(ARGV, '\\n', LINES, LINES + logged - 1))
+elseif logged % 2 == 0 then added = append('first', first, unpack(ARGV, LINES, LINES + logged - 1))
+else added = append(first, unpack(ARGV, LINES, LINES + logged - 1)) end
 -- A head without its log, or a log past its head: something has taken keys away.
 if not added then return redis.error_reply('CORRUPT the change log is not there') end
 if added.err then
@@ -143,7 +139,8 @@ end
 -- Trimming is approximate, so what is left says where it begins.
 if changesKept > 0 and last > changesKept and math.floor(head / 64) ~= math.floor(last / 64) then
   if call('XTRIM', log, 'MINID', '~', digits(last - changesKept + 1)) > 0 then
-    oldest = call('XRANGE', log, '-', '+', 'COUNT', 1)[1][2][2]
+    local fields = call('XRANGE', log, '-', '+', 'COUNT', 1)[1][2]
+    oldest = fields[1] == 'first' and fields[2] or fields[1]
   end
 end
 
