@@ -96,14 +96,14 @@ export function applySteps(steps: readonly Step[], base: Version, present: Versi
   const failed: Overlap[] = [];
   for (const step of steps) {
     const place = draft.locate(step.path);
+    const misfit = misfitOf(step, place, draft.lists);
+    if (misfit !== undefined) return failed.length > 0 ? { overlaps: sorted(failed) } : { misfit };
     if (step.op === "test") {
       const own = placement.sees(place) ? place : undefined;
       const theirs = draft.root === present.data ? place : locate(present.data, step.path);
       if (!holds(step, base, theirs, own)) failed.push(failedTest(step, base, theirs));
       continue;
     }
-    const misfit = misfitOf(step, place, draft.lists);
-    if (misfit !== undefined) return failed.length > 0 ? { overlaps: sorted(failed) } : { misfit };
     draft.apply(step, place);
     placement.add(step, place);
   }
@@ -161,7 +161,8 @@ function failedTest({ path, value }: Step, base: Version, theirs: Place): Overla
 
 function misfitOf({ op, path, value }: Step, place: Place, lists?: KnownLists): Misfit | undefined {
   const { deadEnd } = place;
-  if (deadEnd !== undefined && (op !== "remove" || deadEnd.misshapen)) {
+  const toleratesAbsence = op === "remove" || op === "test";
+  if (deadEnd !== undefined && (deadEnd.misshapen || !toleratesAbsence)) {
     return { path: formatPath(path), expected: deadEnd.expected, received: deadEnd.received };
   }
   switch (op) {
@@ -176,6 +177,8 @@ function misfitOf({ op, path, value }: Step, place: Place, lists?: KnownLists): 
       return hasIdOf(place.value, value, lists)
         ? misfitAt(path, "an element whose id is not in the array yet; set replaces one", value)
         : undefined;
+    case "test":
+      return undefined;
     default:
       return typeof place.value === "number" ? undefined : misfitAt(path, "a number to increment", place.value);
   }
