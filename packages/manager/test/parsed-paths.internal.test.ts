@@ -21,11 +21,11 @@ it("a path is what RFC 6901 says, also when it was parsed before, and only so ma
       const paths = new ParsedPaths(2, 8);
       for (const one of texts) {
         expect(parsePath(one)).toEqual(tokensOf(one));
-        for (const _time of [1, 2]) expect(paths.parse(one)).toEqual(tokensOf(one));
+        expect([paths.parse(one), paths.parse(one)]).toEqual([tokensOf(one), tokensOf(one)]);
         expect(paths.size).toBeLessThanOrEqual(2);
       }
     }),
-    { numRuns: 1_000, ...(seed && { seed: Number(seed) }) },
+    { numRuns: 200, ...(seed && { seed: Number(seed) }) },
   );
 });
 
