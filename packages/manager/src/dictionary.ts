@@ -216,11 +216,11 @@ function isVersion(value: unknown): value is string {
   return isString(value) && /^[1-9][0-9]{0,14}$/.test(value);
 }
 
-/** `+00:00` and not `Z`: Python reads it with `datetime.fromisoformat`, which knows no `Z` before 3.11. */
 /** ISO 8601 up to the point, of seconds written lately: times come in crowds, and to format one costs as much as a rule. */
 const seconds = new Map<number, string>();
 const MANY_SECONDS = 1_000;
 
+/** `+00:00` and not `Z`: Python reads it with `datetime.fromisoformat`, which knows no `Z` before 3.11. */
 function formatTime(ms: number): string {
   const whole = Math.trunc(ms);
   const second = Math.floor(whole / 1_000);
