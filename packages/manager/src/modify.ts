@@ -7,6 +7,7 @@ import { type SharedContext, wrap } from "./context.ts";
 import type { DeepReadonly } from "./data.ts";
 import type { Author, Entry } from "./entry.ts";
 import { ContextError } from "./errors.ts";
+import { isPromise } from "./promise.ts";
 import { accepted } from "./refusal.ts";
 import { Rejection } from "./rejection.ts";
 import type { Store } from "./store.ts";
@@ -128,8 +129,4 @@ export async function unlessAborted<Value>(
   } finally {
     if (stop !== undefined) signal.removeEventListener("abort", stop);
   }
-}
-
-function isPromise<Value>(value: Value | PromiseLike<Value>): value is PromiseLike<Value> {
-  return typeof (value as { then?: unknown } | null | undefined)?.then === "function";
 }

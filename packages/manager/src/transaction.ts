@@ -6,6 +6,7 @@ import { type Author, type Entry, PENDING } from "./entry.ts";
 import { invalid } from "./errors.ts";
 import type { MergePatch, PatchOperation } from "./patch.ts";
 import type { Plan } from "./plan.ts";
+import { isPromise } from "./promise.ts";
 import type { Rejection } from "./rejection.ts";
 import * as staging from "./staging.ts";
 import type { Store } from "./store.ts";
@@ -39,10 +40,6 @@ export function transact<Data extends object, Result>(
       end();
     }
   });
-}
-
-function isPromise(value: unknown): value is PromiseLike<unknown> {
-  return typeof (value as { then?: unknown } | null | undefined)?.then === "function";
 }
 
 /** A friend of the class, not exported from the package. */
