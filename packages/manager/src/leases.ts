@@ -124,7 +124,8 @@ export class Lease<Data extends object = JsonObject> {
 
   /**
    * Reads a context that the lease holds, lets `change` make new data of it, and writes that. While the lease is
-   * held, only writes of its own agent can come in between; then it runs again.
+   * held, only writes of its own agent can come in between; then it runs again. With `merge: true` a count or a list can
+   * lose what was added, as in `agent.modify`: `increment` and `append` of `patch` lose nothing.
    *
    * @param change - gets the snapshot and returns the whole new data. It may run several times.
    * @returns the new snapshot; a promise of it when `change` returns a promise.

@@ -126,7 +126,7 @@ export class AsyncAgent<Data extends object = JsonObject> {
   /**
    * Writes what the agent has made of a snapshot, together with what others have changed since: a three-way merge.
    * Objects merge key by key; arrays whose elements all have an `id` of their own merge element by element; any other
-   * array is one value.
+   * array is one value. The same change made by both is made once: what both raise by 1 grows by 1.
    *
    * @param base - the snapshot that was edited.
    * @param data - the whole data after the edit.
@@ -149,6 +149,10 @@ export class AsyncAgent<Data extends object = JsonObject> {
   /**
    * Reads a context, lets `change` make new data of it, and writes that; when somebody else, in whatever process, has
    * written in between, all of it again from what is there now, after a pause that is random and longer each time.
+   *
+   * With `merge: true` it runs again only where others have changed something else at the same place. The same change
+   * made twice is made once, so a count or a list can lose what an agent has added: `increment` and `append` of `patch`
+   * lose nothing.
    *
    * @param change - gets the snapshot and returns the whole new data, or a promise of it. It may run several times.
    * @throws {@link ContextError} INVALID, NOT_FOUND, LOCKED, CLOSED, UNAVAILABLE, INDETERMINATE, and the last CONFLICT

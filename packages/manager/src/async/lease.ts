@@ -131,7 +131,8 @@ export class AsyncLease<Data extends object = JsonObject> {
 
   /**
    * Reads a context that the lease holds, lets `change` make new data of it, and writes that. While the lease is held,
-   * only writes of its own agent can come in between; then it runs again.
+   * only writes of its own agent can come in between; then it runs again. With `merge: true` a count or a list can lose
+   * what was added, as in `agent.modify`: `increment` and `append` of `patch` lose nothing.
    *
    * @param change - gets the snapshot and returns the whole new data, or a promise of it. It may run several times.
    * @throws {@link ContextError} INVALID, NOT_FOUND, LEASE_LOST, CLOSED, UNAVAILABLE, INDETERMINATE, and the last
