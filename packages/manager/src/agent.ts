@@ -166,6 +166,17 @@ export class Agent<Data extends object = JsonObject> {
     change: (context: SharedContext<Data>) => PromiseLike<DeepReadonly<Data>>,
     options?: ModifyOptions,
   ): Promise<SharedContext<Data>>;
+  /**
+   * The same with a synchronous `change`: all of it at once, so only a write that `change` makes itself can come in
+   * between.
+   *
+   * @returns the new snapshot.
+   * @throws {@link ContextError} as with an asynchronous one.
+   * @example
+   * ```ts
+   * planner.modify("plan", ({ data }) => ({ ...data, step: data.step + 1 }));
+   * ```
+   */
   modify(
     contextId: string,
     change: (context: SharedContext<Data>) => DeepReadonly<Data>,
@@ -319,6 +330,12 @@ export class Agent<Data extends object = JsonObject> {
   /**
    * Releases everything that the agent holds, under whatever handle, and takes it out of its queues. Closing
    * twice does no harm; any other call afterwards is CLOSED.
+   *
+   * @throws {@link ContextError} INVALID while the function of a transaction runs.
+   * @example
+   * ```ts
+   * planner.close();
+   * ```
    */
   close(): void {
     if (this.#closed) return;

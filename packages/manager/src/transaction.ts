@@ -91,6 +91,10 @@ export class Transaction<Data extends object = JsonObject> {
    * The context as this transaction leaves it so far, or `undefined`.
    *
    * @throws {@link ContextError} INVALID.
+   * @example
+   * ```ts
+   * const credits = tx.get("ann")?.data.credits;
+   * ```
    */
   get(contextId: string): SharedContext<Data> | undefined {
     this.#check(contextId);
@@ -102,6 +106,10 @@ export class Transaction<Data extends object = JsonObject> {
    * Creates a context.
    *
    * @throws {@link ContextError} INVALID, EXISTS, TOO_LARGE, LIMIT.
+   * @example
+   * ```ts
+   * tx.create("receipt", { from: "ann", credits: 10 });
+   * ```
    */
   create(contextId: string, initialData: DeepReadonly<Data>, options?: WriteOptions): SharedContext<Data> {
     this.#check(contextId);
@@ -114,6 +122,10 @@ export class Transaction<Data extends object = JsonObject> {
    *
    * @param expected - a version that it must be at; without it, whatever the transaction has read.
    * @throws {@link ContextError} INVALID, NOT_FOUND, LEASE_LOST, LOCKED, CONFLICT, TOO_LARGE.
+   * @example
+   * ```ts
+   * tx.update("ann", { ...from.data, credits: 0 });
+   * ```
    */
   update(
     contextId: string,
@@ -131,6 +143,10 @@ export class Transaction<Data extends object = JsonObject> {
    * Changes only what the patch names, as `agent.patch` does.
    *
    * @throws {@link ContextError} INVALID, NOT_FOUND, LEASE_LOST, LOCKED, CONFLICT with `conflicts` by path, TOO_LARGE.
+   * @example
+   * ```ts
+   * tx.patch("ann", [{ op: "increment", path: "/credits", value: -10 }]);
+   * ```
    */
   patch(
     contextId: string,
@@ -149,6 +165,10 @@ export class Transaction<Data extends object = JsonObject> {
    *
    * @returns whether it existed.
    * @throws {@link ContextError} INVALID, LEASE_LOST, LOCKED, CONFLICT.
+   * @example
+   * ```ts
+   * tx.delete("draft");
+   * ```
    */
   delete(contextId: string, expected?: ExpectedVersion, options?: WriteOptions): boolean {
     this.#check(contextId);
