@@ -109,6 +109,19 @@ console.log(runs, manager.get("plan")?.data.goal, manager.get("plan")?.data.budg
 // prints: 2 ship in June 30
 // #endregion
 
+// #region lost-count
+async function spend({ data }: SharedContext<Plan>): Promise<Plan> {
+  return { ...data, budget: data.budget - (await think(10)) };
+}
+
+await Promise.all([
+  planner.modify("plan", spend, { merge: true }),
+  critic.modify("plan", spend, { merge: true }), // the same change, from 30 to 20
+]);
+console.log(manager.get("plan")?.data.budget);
+// prints: 20
+// #endregion
+
 // #region strict
 const forgetful = new SharedContextManager<{ goal: string; budget: number }>(); // keeps no history
 const first = forgetful.create("plan", { goal: "ship", budget: 100 });

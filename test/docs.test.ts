@@ -80,6 +80,22 @@ function testsNamedIn(markdown: string): { file: string; names: string[] }[] {
   });
 }
 
+/** The text below each heading of a level, up to the next one. */
+function sectionsOf(markdown: string, level: "##" | "###"): Map<string, string> {
+  const [, ...sections] = markdown.split(new RegExp(`^${level} `, "m"));
+  return new Map(
+    sections.map((section) => {
+      const end = section.indexOf("\n");
+      return [section.slice(0, end), section.slice(end)];
+    }),
+  );
+}
+
+/** Each law with the text under it. */
+function lawsIn(design: string): [law: string, text: string][] {
+  return [...sectionsOf(sectionsOf(design, "##").get("Laws") ?? "", "###")];
+}
+
 describe.each(pages)("%s", (page) => {
   const markdown = read(page);
 
@@ -133,6 +149,19 @@ describe.each(examples)("%s", (example) => {
   });
 });
 
+describe("docs/design.md", () => {
+  const design = read("docs/design.md");
+
+  it.each(lawsIn(design))("has a test under the law: %s", (_law, text) => {
+    expect(testsNamedIn(text)).not.toEqual([]);
+  });
+
+  it("lists every decision, each once", () => {
+    const listed = linksOf(sectionsOf(design, "##").get("Decisions") ?? "").map((target) => `docs/${target}`);
+    expect(listed.toSorted()).toEqual(pages.filter((name) => name.startsWith("docs/decisions/")).toSorted());
+  });
+});
+
 describe("README.md", () => {
   it("has at most 150 lines", () => {
     expect(read("README.md").trimEnd().split("\n").length).toBeLessThanOrEqual(150);
@@ -140,7 +169,7 @@ describe("README.md", () => {
 });
 
 describe("this check", () => {
-  it("finds every page, and every block, link, command and test on it", () => {
+  it("finds every page, and every block, link, command, test and law on it", () => {
     for (const page of [
       "README.md",
       "docs/design.md",
@@ -171,5 +200,11 @@ describe("this check", () => {
     expect(linksOf(markdown)).toEqual(["docs/design.md", "a.test.ts"]);
     expect(commandsOf(markdown)).toEqual(["x:y", "test"]);
     expect(testsNamedIn(markdown)).toEqual([{ file: "a.test.ts", names: ["one", "two"] }]);
+    const design = ["# Title", "## Laws", "All.", "### One", "a", "### Two", "b", "## Decisions", "c"].join("\n");
+    expect(lawsIn(read("docs/design.md"))).not.toEqual([]);
+    expect(lawsIn(design)).toEqual([
+      ["One", "\na\n"],
+      ["Two", "\nb\n"],
+    ]);
   });
 });

@@ -126,7 +126,7 @@ export class Agent<Data extends object = JsonObject> {
   /**
    * Writes what the agent has made of a snapshot, together with what others have changed since: a three-way merge.
    * Objects merge key by key; arrays whose elements all have an `id` of their own merge element by element; any
-   * other array is one value.
+   * other array is one value. The same change made by both is made once: what both raise by 1 grows by 1.
    *
    * @param base - the snapshot that was edited.
    * @param data - the whole data after the edit.
@@ -146,6 +146,10 @@ export class Agent<Data extends object = JsonObject> {
    * between, all of it again from what is there now. A synchronous `change` is atomic. Between the runs of an
    * asynchronous one there is a pause, random and longer each time.
    *
+   * With `merge: true` it runs again only where others have changed something else at the same place. The same change
+   * made twice is made once, so a count or a list can lose what an agent has added: `increment` and `append` of `patch`
+   * lose nothing.
+   *
    * @param change - gets the snapshot and returns the whole new data. It may run several times.
    * @returns the new snapshot; a promise of it when `change` returns a promise.
    * @throws {@link ContextError} INVALID, NOT_FOUND, LOCKED, TOO_LARGE, CLOSED, and the last CONFLICT after `attempts` runs; what
@@ -162,6 +166,17 @@ export class Agent<Data extends object = JsonObject> {
     change: (context: SharedContext<Data>) => PromiseLike<DeepReadonly<Data>>,
     options?: ModifyOptions,
   ): Promise<SharedContext<Data>>;
+  /**
+   * The same with a synchronous `change`: all of it at once, so only a write that `change` makes itself can come in
+   * between.
+   *
+   * @returns the new snapshot.
+   * @throws {@link ContextError} as with an asynchronous one.
+   * @example
+   * ```ts
+   * planner.modify("plan", ({ data }) => ({ ...data, step: data.step + 1 }));
+   * ```
+   */
   modify(
     contextId: string,
     change: (context: SharedContext<Data>) => DeepReadonly<Data>,
@@ -316,6 +331,12 @@ export class Agent<Data extends object = JsonObject> {
   /**
    * Releases everything that the agent holds, under whatever handle, and takes it out of its queues. Closing
    * twice does no harm; any other call afterwards is CLOSED.
+   *
+   * @throws {@link ContextError} INVALID while the function of a transaction runs.
+   * @example
+   * ```ts
+   * planner.close();
+   * ```
    */
   close(): void {
     if (this.#closed) return;

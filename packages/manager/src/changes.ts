@@ -17,6 +17,7 @@ export type ChangeKind = "current" | "created" | "updated" | "locked" | "unlocke
 export interface Change<Data extends object = JsonObject> {
   /** The revision of the commit: those of one transaction have the same. */
   readonly revision: number;
+  /** What has happened. */
   readonly kind: ChangeKind;
   /** `null` when it is about all of them: `cleared`. */
   readonly contextId: string | null;

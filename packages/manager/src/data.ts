@@ -12,6 +12,7 @@ export type JsonValue = string | number | boolean | null | JsonObject | readonly
 
 /** A plain object of JSON values; a property whose value is `undefined` counts as absent. */
 export interface JsonObject {
+  /** Any key; one whose value is `undefined` is left out, as JSON does. */
   readonly [key: string]: JsonValue | undefined;
 }
 

@@ -8,9 +8,13 @@ import { type Entry, expose, LAST_DATE_MS, type Lock, type Time } from "./entry.
 
 /** A snapshot as `SharedContext.toDict()` writes it. */
 export interface ContextDict<Data extends object = JsonObject> {
+  /** The id. */
   context_id: string;
+  /** A decimal string from `"1"` up. */
   version: string;
+  /** The payload. */
   data: DeepReadonly<Data>;
+  /** The agent whose lock pauses updates, or `null`. */
   locked_by: string | null;
   /** ISO 8601 in UTC, ending in `+00:00`. */
   created_at: string;
@@ -24,7 +28,9 @@ export interface ContextDict<Data extends object = JsonObject> {
 
 /** One context in the dump of a manager: its snapshot and what only its manager knows. */
 export interface StoredContextDict<Data extends object = JsonObject> extends ContextDict<Data> {
+  /** Of the last commit that changed it, locks included. */
   revision: number;
+  /** The revision at which it was created. */
   incarnation: number;
   /** What the writer of the data said about it, where they did. */
   note?: string;
@@ -213,11 +219,11 @@ function isVersion(value: unknown): value is string {
   return isString(value) && /^[1-9][0-9]{0,14}$/.test(value);
 }
 
-/** `+00:00` and not `Z`: Python reads it with `datetime.fromisoformat`, which knows no `Z` before 3.11. */
 /** ISO 8601 up to the point, of seconds written lately: times come in crowds, and to format one costs as much as a rule. */
 const seconds = new Map<number, string>();
 const MANY_SECONDS = 1_000;
 
+/** `+00:00` and not `Z`: Python reads it with `datetime.fromisoformat`, which knows no `Z` before 3.11. */
 function formatTime(ms: number): string {
   const whole = Math.trunc(ms);
   const second = Math.floor(whole / 1_000);

@@ -16,6 +16,7 @@ import { invalid } from "./errors.ts";
  * one another in one round trip; when one of them fails, those that build on it are mismatches.
  */
 export interface Write {
+  /** The context. */
   readonly id: string;
   /** The revision that the entry must have; 0 when there must be none. */
   readonly expect: number;
@@ -29,6 +30,7 @@ export interface Write {
 export interface Transaction {
   /** Names the attempt in the change log, so that it can be found there when its outcome is not known. */
   readonly opId: string;
+  /** At most one for each context. */
   readonly writes: readonly Write[];
   /** For the change log; their revision is that of the transaction. */
   readonly changes: readonly LoggedChange[];
@@ -38,17 +40,23 @@ export interface Transaction {
 
 /** A change as an engine keeps it. */
 export interface LoggedChange {
+  /** What has happened. */
   readonly kind: ChangeKind;
+  /** `null` when it is about all of them. */
   readonly contextId: string | null;
+  /** Who did it; `null` when it was done without a handle. */
   readonly agentId: string | null;
+  /** What was said about it, or `null`. */
   readonly note: string | null;
-  /** The context after it. */
+  /** The context after it; `null` when it is there no more. */
   readonly entry: Entry | null;
 }
 
 /** A change as an engine tells it. */
 export interface EngineChange extends LoggedChange {
+  /** Of its transaction. */
   readonly revision: number;
+  /** Of its transaction: an outcome that is not known is looked up by it. */
   readonly opId: string;
 }
 
@@ -60,9 +68,11 @@ export type CommitOutcome =
   /** It may have been committed or not: a connection was cut at the wrong moment. It does not land any later. */
   | { readonly kind: "indeterminate"; readonly cause: unknown };
 
+/** What an engine has found, all of it as of one revision. */
 export interface Loaded {
   /** In the order of the ids asked for. */
   readonly entries: readonly (Entry | undefined)[];
+  /** Now, in milliseconds: `wallMs` since the epoch; `leaseMs`, which leases go by, by the clock of the storage. */
   readonly time: Time;
   /** The revision as of which this is so. */
   readonly head: number;
@@ -70,6 +80,7 @@ export interface Loaded {
   readonly contexts: number | undefined;
 }
 
+/** Some of the contexts of an engine. */
 export interface EnginePage {
   /** In the order of creation. */
   readonly entries: readonly Entry[];
@@ -79,9 +90,11 @@ export interface EnginePage {
   readonly head: number;
 }
 
+/** A stretch of the change log. */
 export interface EngineChanges {
   /** In order; the changes of one transaction are never torn apart. */
   readonly changes: readonly EngineChange[];
+  /** The revision of the last commit. */
   readonly head: number;
   /** All changes from this revision on are kept. */
   readonly oldest: number;
@@ -95,7 +108,17 @@ export interface EngineSupports {
   readonly shared: boolean;
 }
 
+/**
+ * A storage. It knows entries and revisions, and no rules. `docs/writing-an-engine.md` has the contract in full, and the
+ * kit in `shared-context-manager/testing` checks it.
+ *
+ * @example
+ * ```ts
+ * const manager = await managerOver(engine);
+ * ```
+ */
 export interface Engine {
+  /** What it can do beyond the contract. Frozen. */
   readonly supports: Readonly<EngineSupports>;
   /**
    * Where others do the work of a commit, the next one can be planned meanwhile: a manager over an engine that has this has
@@ -103,14 +126,23 @@ export interface Engine {
    * and never rejects.
    */
   sent?(): Promise<void>;
-  /** @param counts - whether `contexts` is wanted. */
+  /**
+   * What is there now.
+   *
+   * @param ids - of contexts; there may be none of them.
+   * @param counts - whether `contexts` is wanted.
+   */
   load(ids: readonly string[], counts?: boolean): Promise<Loaded>;
   /**
    * Commits independent transactions in their order. Puts revisions in place of the placeholders in the entries
    * given, by `settle`. Rejects only when nothing at all was committed.
    */
   commit(transactions: readonly Transaction[]): Promise<CommitOutcome[]>;
-  /** @param options - `after` is the `next` of the page before. */
+  /**
+   * Some of the contexts, in the order of their creation.
+   *
+   * @param options - `after` is the `next` of the page before; `limit` is how many at most.
+   */
   list(options: {
     readonly prefix: string;
     readonly after: string | undefined;
@@ -122,6 +154,7 @@ export interface Engine {
   history(id: string): Promise<Entry[]>;
   /** A hint that `changes` may have more: it may come late, too often or not at all. */
   onWake(listener: () => void): () => void;
+  /** Lets go of connections and files. A manager calls it once, when it is closed. */
   close(): Promise<void>;
 }
 

@@ -5,6 +5,7 @@ import type { DataIssue } from "./schema.ts";
 
 /** Who holds a lock. */
 export interface LockHolding {
+  /** The agent that holds it. */
   readonly owner: string;
   /** When the lock was granted. */
   readonly since: Date;
@@ -378,14 +379,22 @@ Object.defineProperty(ContextError.prototype, "name", { value: "ContextError", w
 export type AnyContextError = { [Code in ErrorCode]: ContextError<Code> }[ErrorCode];
 
 /**
- * Whether `error` is a refusal of this package and, with a code, that one: narrows `details` to it.
+ * Whether `error` is a refusal of this package, of any code: a `switch` on `code` then narrows `details`.
+ *
+ * @example
+ * ```ts
+ * if (isContextError(error) && error.retryable) console.log(`${error.code}: later, perhaps`);
+ * ```
+ */
+export function isContextError(error: unknown): error is AnyContextError;
+/**
+ * Whether `error` is a refusal of this package with this code: narrows `details` to it.
  *
  * @example
  * ```ts
  * if (isContextError(error, "LOCKED")) console.log(error.details.owner);
  * ```
  */
-export function isContextError(error: unknown): error is AnyContextError;
 export function isContextError<Code extends ErrorCode>(error: unknown, code: Code): error is ContextError<Code>;
 export function isContextError(error: unknown, code?: ErrorCode): boolean {
   return error instanceof ContextError && (code === undefined || error.code === code);

@@ -85,7 +85,7 @@ export class Lease<Data extends object = JsonObject> {
   /**
    * Changes only what the patch names, as `agent.patch` does, in a context that the lease holds.
    *
-   * @throws {@link ContextError} INVALID, NOT_FOUND, LEASE_LOST, CONFLICT with `conflicts` by path, TOO_LARGE.
+   * @throws {@link ContextError} INVALID, NOT_FOUND, LEASE_LOST, CONFLICT with `conflicts` by path, TOO_LARGE, CLOSED.
    * @example
    * ```ts
    * lease.patch("plan", [{ op: "append", path: "/findings", value: "leak" }]);
@@ -108,7 +108,7 @@ export class Lease<Data extends object = JsonObject> {
    * Writes what has been made of a snapshot, together with what was changed since, as `agent.merge` does, in a
    * context that the lease holds.
    *
-   * @throws {@link ContextError} INVALID, NOT_FOUND, LEASE_LOST, CONFLICT with `conflicts` by path, TOO_LARGE.
+   * @throws {@link ContextError} INVALID, NOT_FOUND, LEASE_LOST, CONFLICT with `conflicts` by path, TOO_LARGE, CLOSED.
    * @example
    * ```ts
    * lease.merge(context, { ...context.data, step: 2 });
@@ -124,7 +124,8 @@ export class Lease<Data extends object = JsonObject> {
 
   /**
    * Reads a context that the lease holds, lets `change` make new data of it, and writes that. While the lease is
-   * held, only writes of its own agent can come in between; then it runs again.
+   * held, only writes of its own agent can come in between; then it runs again. With `merge: true` a count or a list can
+   * lose what was added, as in `agent.modify`: `increment` and `append` of `patch` lose nothing.
    *
    * @param change - gets the snapshot and returns the whole new data. It may run several times.
    * @returns the new snapshot; a promise of it when `change` returns a promise.
@@ -141,6 +142,17 @@ export class Lease<Data extends object = JsonObject> {
     change: (context: SharedContext<Data>) => PromiseLike<DeepReadonly<Data>>,
     options?: ModifyOptions,
   ): Promise<SharedContext<Data>>;
+  /**
+   * The same with a synchronous `change`: all of it at once, so only a write that `change` makes itself can come in
+   * between.
+   *
+   * @returns the new snapshot.
+   * @throws {@link ContextError} as with an asynchronous one.
+   * @example
+   * ```ts
+   * lease.modify("plan", ({ data }) => ({ ...data, step: data.step + 1 }));
+   * ```
+   */
   modify(
     contextId: string,
     change: (context: SharedContext<Data>) => DeepReadonly<Data>,
@@ -160,7 +172,7 @@ export class Lease<Data extends object = JsonObject> {
    * Writes the data of an earlier version as a new version. Restoring the present version changes nothing.
    *
    * @param version - one that `manager.history` still has.
-   * @throws {@link ContextError} INVALID, NOT_FOUND (of the context or of the version), LEASE_LOST.
+   * @throws {@link ContextError} INVALID, NOT_FOUND (of the context or of the version), LEASE_LOST, CLOSED.
    * @example
    * ```ts
    * lease.restore("plan", "3", { note: "version 4 lost the budget" });
@@ -178,7 +190,7 @@ export class Lease<Data extends object = JsonObject> {
    * Deletes a context that the lease holds, and with it the lock.
    *
    * @returns whether it existed.
-   * @throws {@link ContextError} INVALID, LEASE_LOST, CONFLICT.
+   * @throws {@link ContextError} INVALID, LEASE_LOST, CONFLICT, CLOSED.
    * @example
    * ```ts
    * lease.delete("plan", undefined, { note: "all done" });
@@ -197,7 +209,7 @@ export class Lease<Data extends object = JsonObject> {
    *
    * @param run - synchronous. What it throws undoes everything.
    * @returns what `run` returns.
-   * @throws {@link ContextError} INVALID, LEASE_LOST, and what the methods of the transaction refuse.
+   * @throws {@link ContextError} INVALID, LEASE_LOST, CLOSED, and what the methods of the transaction refuse.
    * @example
    * ```ts
    * lease.transact((tx) => {
@@ -218,7 +230,7 @@ export class Lease<Data extends object = JsonObject> {
   /**
    * Extends the lease by its time to live from now, also past `maxHoldMs`.
    *
-   * @throws {@link ContextError} LEASE_LOST.
+   * @throws {@link ContextError} LEASE_LOST, INVALID while the function of a transaction runs, CLOSED.
    * @example
    * ```ts
    * lease.renew();
@@ -231,7 +243,8 @@ export class Lease<Data extends object = JsonObject> {
   /**
    * Gives the locks back. Once is enough, twice does no harm.
    *
-   * @throws {@link ContextError} LEASE_LOST: whatever was done under the lease may have been seen, or overwritten.
+   * @throws {@link ContextError} LEASE_LOST: whatever was done under the lease may have been seen, or overwritten;
+   *   INVALID while the function of a transaction runs; CLOSED.
    * @example
    * ```ts
    * lease.release();

@@ -90,6 +90,15 @@ export class SharedContextManager<Data extends object = JsonObject> {
   #store: Store;
   #closed = false;
 
+  /**
+   * An empty manager.
+   *
+   * @throws {@link ContextError} INVALID naming the option that is wrong.
+   * @example
+   * ```ts
+   * const manager = new SharedContextManager<{ step: number }>({ historyLimit: 64, maxContexts: 10_000 });
+   * ```
+   */
   constructor(options: SharedContextManagerOptions<Data> = {}) {
     checkOptions(options);
     const { isolation = "deep", clock = systemClock, historyLimit = 0, schema } = options;
@@ -320,6 +329,7 @@ export class SharedContextManager<Data extends object = JsonObject> {
   /**
    * What has been going on: counted since the manager was made, and as it is now.
    *
+   * @throws {@link ContextError} CLOSED.
    * @example
    * ```ts
    * const { writes, conflicts } = manager.stats();
@@ -359,12 +369,14 @@ export class SharedContextManager<Data extends object = JsonObject> {
    */
   agent(agentId: string): Agent<Data> {
     checkId("agentId", agentId);
+    this.#store.checkOpen();
     return agentOn<Data>(this.#store, agentId);
   }
 
   /**
    * The ids of all contexts, in the order of their creation.
    *
+   * @throws {@link ContextError} CLOSED.
    * @example
    * ```ts
    * const plans = manager.listContexts().filter((id) => id.startsWith("plan-"));
@@ -377,6 +389,7 @@ export class SharedContextManager<Data extends object = JsonObject> {
   /**
    * Deletes every context, whoever holds their locks. Revisions go on.
    *
+   * @throws {@link ContextError} INVALID while the function of a transaction runs, CLOSED.
    * @example
    * ```ts
    * manager.clear();
@@ -390,6 +403,7 @@ export class SharedContextManager<Data extends object = JsonObject> {
   /**
    * The number of contexts.
    *
+   * @throws {@link ContextError} CLOSED.
    * @example
    * ```ts
    * if (manager.size === 0) manager.create("plan", { step: 1 });
@@ -402,6 +416,7 @@ export class SharedContextManager<Data extends object = JsonObject> {
   /**
    * The snapshots of all contexts as they are when the iteration starts, in the order of their creation.
    *
+   * @throws {@link ContextError} CLOSED.
    * @example
    * ```ts
    * for (const context of manager) console.log(context.contextId, context.version);
@@ -414,6 +429,7 @@ export class SharedContextManager<Data extends object = JsonObject> {
   /**
    * Everything, as one dictionary for `JSON.stringify`: data, versions, locks, incarnations, head revision.
    *
+   * @throws {@link ContextError} CLOSED.
    * @example
    * ```ts
    * const dump = JSON.stringify(manager.toDict());
@@ -425,7 +441,11 @@ export class SharedContextManager<Data extends object = JsonObject> {
     return writeManagerDict<Data>(entries.values(), head, clock.leaseMs());
   }
 
-  /** What `JSON.stringify(manager)` writes: `toDict()`. */
+  /**
+   * What `JSON.stringify(manager)` writes: `toDict()`.
+   *
+   * @throws {@link ContextError} CLOSED.
+   */
   toJSON(): ManagerDict<Data> {
     return this.toDict();
   }

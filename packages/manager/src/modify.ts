@@ -7,6 +7,7 @@ import { type SharedContext, wrap } from "./context.ts";
 import type { DeepReadonly } from "./data.ts";
 import type { Author, Entry } from "./entry.ts";
 import { ContextError } from "./errors.ts";
+import { isPromise } from "./promise.ts";
 import { accepted } from "./refusal.ts";
 import { Rejection } from "./rejection.ts";
 import type { Store } from "./store.ts";
@@ -20,6 +21,10 @@ export interface ModifyOptions {
   /**
    * Merge what the function returns with what others have changed meanwhile, and run it again only where they
    * overlap: `false` by default.
+   *
+   * The same change made twice is made once, so counts get lost: where three agents add 1 to 0 at the same time, it is 1,
+   * and equal elements that they add to a list are there once. The operations `increment` and `append` of `patch` lose
+   * nothing, nor does `false`.
    */
   readonly merge?: boolean;
   /** Gives up, also in the middle of a run: nothing is written then, and the reason is thrown. */
@@ -128,8 +133,4 @@ export async function unlessAborted<Value>(
   } finally {
     if (stop !== undefined) signal.removeEventListener("abort", stop);
   }
-}
-
-function isPromise<Value>(value: Value | PromiseLike<Value>): value is PromiseLike<Value> {
-  return typeof (value as { then?: unknown } | null | undefined)?.then === "function";
 }

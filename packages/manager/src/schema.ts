@@ -7,6 +7,7 @@ import { escapeToken } from "./pointer.ts";
 
 /** A validator of any library that keeps to Standard Schema. */
 export interface StandardSchema<Output = unknown> {
+  /** What makes a value a schema; see https://standardschema.dev. Only `validate` is used. */
   readonly "~standard": {
     readonly version: 1;
     readonly vendor: string;
@@ -27,6 +28,7 @@ interface SchemaIssue {
 export interface DataIssue {
   /** JSON Pointer (RFC 6901) to the part that is wrong; `""` is the data itself. */
   readonly path: string;
+  /** What is wrong, in the words of the schema. */
   readonly message: string;
 }
 

@@ -6,6 +6,7 @@ import { type Author, type Entry, PENDING } from "./entry.ts";
 import { invalid } from "./errors.ts";
 import type { MergePatch, PatchOperation } from "./patch.ts";
 import type { Plan } from "./plan.ts";
+import { isPromise } from "./promise.ts";
 import type { Rejection } from "./rejection.ts";
 import * as staging from "./staging.ts";
 import type { Store } from "./store.ts";
@@ -39,10 +40,6 @@ export function transact<Data extends object, Result>(
       end();
     }
   });
-}
-
-function isPromise(value: unknown): value is PromiseLike<unknown> {
-  return typeof (value as { then?: unknown } | null | undefined)?.then === "function";
 }
 
 /** A friend of the class, not exported from the package. */
@@ -95,6 +92,10 @@ export class Transaction<Data extends object = JsonObject> {
    * The context as this transaction leaves it so far, or `undefined`.
    *
    * @throws {@link ContextError} INVALID.
+   * @example
+   * ```ts
+   * const credits = tx.get("ann")?.data.credits;
+   * ```
    */
   get(contextId: string): SharedContext<Data> | undefined {
     this.#check(contextId);
@@ -106,6 +107,10 @@ export class Transaction<Data extends object = JsonObject> {
    * Creates a context.
    *
    * @throws {@link ContextError} INVALID, EXISTS, TOO_LARGE, LIMIT.
+   * @example
+   * ```ts
+   * tx.create("receipt", { from: "ann", credits: 10 });
+   * ```
    */
   create(contextId: string, initialData: DeepReadonly<Data>, options?: WriteOptions): SharedContext<Data> {
     this.#check(contextId);
@@ -118,6 +123,10 @@ export class Transaction<Data extends object = JsonObject> {
    *
    * @param expected - a version that it must be at; without it, whatever the transaction has read.
    * @throws {@link ContextError} INVALID, NOT_FOUND, LEASE_LOST, LOCKED, CONFLICT, TOO_LARGE.
+   * @example
+   * ```ts
+   * tx.update("ann", { ...from.data, credits: 0 });
+   * ```
    */
   update(
     contextId: string,
@@ -136,6 +145,10 @@ export class Transaction<Data extends object = JsonObject> {
    * Changes only what the patch names, as `agent.patch` does.
    *
    * @throws {@link ContextError} INVALID, NOT_FOUND, LEASE_LOST, LOCKED, CONFLICT with `conflicts` by path, TOO_LARGE.
+   * @example
+   * ```ts
+   * tx.patch("ann", [{ op: "increment", path: "/credits", value: -10 }]);
+   * ```
    */
   patch(
     contextId: string,
@@ -154,6 +167,10 @@ export class Transaction<Data extends object = JsonObject> {
    *
    * @returns whether it existed.
    * @throws {@link ContextError} INVALID, LEASE_LOST, LOCKED, CONFLICT.
+   * @example
+   * ```ts
+   * tx.delete("draft");
+   * ```
    */
   delete(contextId: string, expected?: ExpectedVersion, options?: WriteOptions): boolean {
     this.#check(contextId);

@@ -13,6 +13,7 @@ export interface WaitForOptions {
   readonly signal?: AbortSignal;
 }
 
+/** Whether a snapshot is what is waited for. It should decide at once, by the snapshot alone. */
 export type Predicate<Data extends object> = (context: SharedContext<Data>) => boolean;
 
 /** The context as soon as it satisfies the predicate: now, or after one of the changes to come. */

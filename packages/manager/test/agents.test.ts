@@ -194,3 +194,67 @@ describe("forceUnlock", () => {
     expect(clock.timers).toBeLessThanOrEqual(1);
   });
 });
+
+describe("closing the manager", () => {
+  it("refuses every later call of the manager, of its agents and of their leases, but closing", async () => {
+    manager.create("plan", { step: 1 });
+    const base = manager.create("held", { step: 1 });
+    const lease = await ann.acquire("held");
+    manager.close();
+    const calls: Record<string, () => unknown> = {
+      create: () => manager.create("x", { step: 1 }),
+      get: () => manager.get("plan"),
+      update: () => manager.update("plan", { step: 2 }, "1"),
+      delete: () => manager.delete("plan"),
+      lock: () => manager.lock("plan", "ann"),
+      unlock: () => manager.unlock("held", "ann"),
+      forceUnlock: () => manager.forceUnlock("held", { reason: "test" }),
+      history: () => manager.history("plan"),
+      blame: () => manager.blame("plan"),
+      watch: () => manager.watch(),
+      subscribe: () => manager.subscribe(undefined, () => undefined),
+      waitFor: () => manager.waitFor("plan", () => true),
+      stats: () => manager.stats(),
+      agent: () => manager.agent("ann"),
+      listContexts: () => manager.listContexts(),
+      clear: () => manager.clear(),
+      size: () => manager.size,
+      iteration: () => [...manager],
+      toDict: () => manager.toDict(),
+      toJSON: () => JSON.stringify(manager),
+      "agent.create": () => ann.create("x", { step: 1 }),
+      "agent.update": () => ann.update("plan", { step: 2 }, "1"),
+      "agent.patch": () => ann.patch("plan", { step: 2 }),
+      "agent.merge": () => ann.merge(base, { step: 2 }),
+      "agent.modify": () => ann.modify("plan", ({ data }) => data),
+      "agent.restore": () => ann.restore("plan", "1"),
+      "agent.delete": () => ann.delete("plan"),
+      "agent.transact": () => ann.transact(() => 1),
+      "agent.lock": () => ann.lock("plan"),
+      "agent.unlock": () => ann.unlock("plan"),
+      "agent.acquire": () => ann.acquire("plan"),
+      "agent.withLock": () => ann.withLock("plan", () => 1),
+      "lease.update": () => lease.update("held", { step: 2 }, "1"),
+      "lease.patch": () => lease.patch("held", { step: 2 }),
+      "lease.merge": () => lease.merge(base, { step: 2 }),
+      "lease.modify": () => lease.modify("held", ({ data }) => data),
+      "lease.restore": () => lease.restore("held", "1"),
+      "lease.delete": () => lease.delete("held"),
+      "lease.transact": () => lease.transact(() => 1),
+      "lease.renew": () => lease.renew(),
+      "lease.release": () => lease.release(),
+    };
+    const open: string[] = [];
+    for (const [name, call] of Object.entries(calls)) {
+      // Some refuse at once, and some by their promise.
+      const outcome = await Promise.resolve()
+        .then(call)
+        .catch((error: unknown) => error);
+      if (!isContextError(outcome, "CLOSED")) open.push(name);
+    }
+    expect(open).toEqual([]);
+    ann.close();
+    await lease[Symbol.asyncDispose]();
+    manager.close();
+  });
+});

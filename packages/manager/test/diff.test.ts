@@ -3,12 +3,12 @@
  * of RFC 6902 for the keys that the packages refuse. A failure prints seed and path; replay with FC_SEED.
  */
 
-import { existsSync, readFileSync } from "node:fs";
 import fastJsonPatch from "fast-json-patch";
 import fc from "fast-check";
 import * as rfc6902 from "rfc6902";
 import { diff, type JsonPatchOperation, SharedContextManager } from "shared-context-manager";
 import { describe, expect, it } from "vitest";
+import { vectorsOf } from "./vectors.ts";
 
 type Diff = typeof diff;
 type Loose = Record<string, unknown>;
@@ -371,29 +371,23 @@ interface Vector {
   readonly disabled?: boolean;
 }
 
-/** json-patch/json-patch-tests on GitHub (Apache-2.0), not part of this repository: a folder beside it. */
-const folder = new URL("../../../../shared/json-patch-tests/", import.meta.url);
-
 describe.each(["spec_tests", "tests"])("the public vectors in %s.json", (name) => {
-  const file = new URL(`${name}.json`, folder);
-  const all = existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as Vector[]) : [];
-  const vectors = all
+  const all = vectorsOf("diff.test.ts", name) as readonly Vector[] | undefined;
+  const vectors = (all ?? [])
     .map((vector, index) => ({
       ...vector,
       title: `${name} ${index}: ${vector.comment ?? JSON.stringify(vector.patch)}`,
     }))
     .filter((vector) => vector.disabled !== true && "expected" in vector);
 
-  it.for(Object.entries(libraries))("are answered as they should by %s", ([, apply], { skip }) => {
-    if (all.length === 0) skip(`${file.pathname} is not there`);
+  it.skipIf(all === undefined).each(Object.entries(libraries))("are answered as they should by %s", (_name, apply) => {
     expect(vectors.length).toBeGreaterThan(10);
     for (const { doc, patch, expected, title } of vectors) {
       expect(textOf(apply(cloneOf(doc), cloneOf(patch))), title).toBe(textOf(expected));
     }
   });
 
-  it("hold for a diff from each document to the next", ({ skip }) => {
-    if (all.length === 0) skip(`${file.pathname} is not there`);
+  it.skipIf(all === undefined)("hold for a diff from each document to the next", () => {
     expect(vectors.length).toBeGreaterThan(10);
     for (const { doc, expected } of vectors) {
       check(diff, doc, expected, everybody);

@@ -1,14 +1,14 @@
 /** Read, change, write, and again when somebody was faster. */
 
-import { type Agent, SharedContextManager } from "shared-context-manager";
+import { type Agent, type SharedContext, SharedContextManager } from "shared-context-manager";
 import { describe, expect, it } from "vitest";
-import { contentOf, manualClock, refusal, refusalOf, settled } from "./support.ts";
+import { contentOf, type ManualClock, manualClock, refusal, refusalOf, settled } from "./support.ts";
 
 interface Count {
   readonly n: number;
 }
 
-function counter(): { manager: SharedContextManager<Count>; ann: Agent<Count>; clock: ReturnType<typeof manualClock> } {
+function counter(): { manager: SharedContextManager<Count>; ann: Agent<Count>; clock: ManualClock } {
   const clock = manualClock();
   const manager = new SharedContextManager<Count>({ clock });
   manager.create("count", { n: 0 });
@@ -201,6 +201,159 @@ describe("agent.modify with an asynchronous function", () => {
     ann.close();
     expect((await refusalOf("CLOSED", thinking)).details.agentId).toBe("ann");
     expect(manager.get("count")?.version).toBe("1");
+  });
+});
+
+interface Halves {
+  readonly left: number;
+  readonly right: number;
+}
+
+function halves(): {
+  manager: SharedContextManager<Halves>;
+  ann: Agent<Halves>;
+  bob: Agent<Halves>;
+  clock: ManualClock;
+} {
+  const clock = manualClock();
+  const manager = new SharedContextManager<Halves>({ clock });
+  manager.create("pair", { left: 0, right: 0 });
+  return { manager, ann: manager.agent("ann"), bob: manager.agent("bob"), clock };
+}
+
+const merging = { merge: true } as const;
+
+describe("agent.modify that merges", () => {
+  it("puts its change together with what others did elsewhere, without another run", async () => {
+    const { manager, ann, bob } = halves();
+    let runs = 0;
+    const set =
+      (change: Partial<Halves>) =>
+      async ({ data }: SharedContext<Halves>): Promise<Halves> => {
+        runs += 1;
+        await Promise.resolve();
+        return { ...data, ...change };
+      };
+    const [first, second] = await Promise.all([
+      ann.modify("pair", set({ left: 1 }), merging),
+      bob.modify("pair", set({ right: 2 }), { ...merging, note: "the other half" }),
+    ]);
+    expect([runs, first.version, second.version, manager.stats().merges]).toEqual([2, "2", "3", 1]);
+    expect([second.data, second.updatedBy, second.note]).toEqual([{ left: 1, right: 2 }, "bob", "the other half"]);
+  });
+
+  it("does so at once when the function itself wrote elsewhere, where it would run again without", () => {
+    for (const [options, expected] of [
+      [merging, 1],
+      [{}, 2],
+    ] as const) {
+      const { ann, bob } = halves();
+      let runs = 0;
+      const written = ann.modify(
+        "pair",
+        ({ data }) => {
+          runs += 1;
+          bob.patch("pair", { right: 2 });
+          return { ...data, left: 1 };
+        },
+        options,
+      );
+      expect([written.data, runs]).toEqual([{ left: 1, right: 2 }, expected]);
+    }
+  });
+
+  it("runs again where the two overlap, after a pause and from what is there then, and only there", async () => {
+    const { manager, ann, bob, clock } = halves();
+    const seen: Halves[] = [];
+    const done = ann.modify(
+      "pair",
+      async ({ data }) => {
+        seen.push(data);
+        await Promise.resolve();
+        bob.patch("pair", seen.length === 1 ? { left: 5 } : { right: 2 });
+        return { ...data, left: data.left + 10 };
+      },
+      merging,
+    );
+    await settled();
+    expect([seen.length, clock.timers]).toEqual([1, 1]);
+    clock.advance(1_000);
+    expect((await done).data).toEqual({ left: 15, right: 2 });
+    expect(seen).toEqual([
+      { left: 0, right: 0 },
+      { left: 5, right: 0 },
+    ]);
+    expect([manager.get("pair")?.version, clock.timers]).toEqual(["4", 0]);
+  });
+
+  it("ends with the last CONFLICT, path by path, when every run overlaps", () => {
+    const { manager, ann, bob } = halves();
+    let runs = 0;
+    const conflict = refusal("CONFLICT", () =>
+      ann.modify(
+        "pair",
+        ({ data }) => {
+          runs += 1;
+          bob.patch("pair", { left: -runs, right: runs });
+          return { ...data, left: 1 };
+        },
+        { ...merging, attempts: 3 },
+      ),
+    );
+    expect(runs).toBe(3);
+    expect(conflict.details.conflicts).toEqual([{ path: "/left", base: -2, yours: 1, theirs: -3 }]);
+    expect([manager.get("pair")?.version, manager.get("pair")?.data]).toEqual(["4", { left: -3, right: 3 }]);
+  });
+
+  it("respects the lock of another agent that came in between, and runs once", async () => {
+    const { manager, ann, bob } = halves();
+    let runs = 0;
+    const done = ann.modify(
+      "pair",
+      async ({ data }) => {
+        runs += 1;
+        await Promise.resolve();
+        bob.lock("pair");
+        return { ...data, left: 1 };
+      },
+      merging,
+    );
+    expect((await refusalOf("LOCKED", done)).details.owner).toBe("bob");
+    expect([runs, manager.get("pair")?.version]).toEqual([1, "1"]);
+  });
+
+  it("loses counts: the same change made by three is made once", async () => {
+    const { manager } = counter();
+    const agents = ["ann", "bob", "cyd"].map((name) => manager.agent(name));
+    let runs = 0;
+    const count = async ({ data }: SharedContext<Count>): Promise<Count> => {
+      runs += 1;
+      await Promise.resolve();
+      return { n: data.n + 1 };
+    };
+    await Promise.all(agents.map(async (agent) => agent.modify("count", count, merging)));
+    expect(manager.get("count")).toMatchObject({ version: "2", data: { n: 1 } });
+    expect(runs).toBe(3);
+
+    const read = manager.get("count");
+    for (const agent of agents) agent.patch("count", [{ op: "increment", path: "/n" }], read);
+    expect(manager.get("count")?.data.n).toBe(4);
+  });
+
+  it("loses what is added to a list: the same element added by three is there once", async () => {
+    const manager = new SharedContextManager<{ readonly log: readonly string[] }>();
+    const first = manager.create("list", { log: [] });
+    const agents = ["ann", "bob", "cyd"].map((name) => manager.agent(name));
+    const add = async ({ data }: typeof first): Promise<{ log: readonly string[] }> => {
+      await Promise.resolve();
+      return { log: [...data.log, "done"] };
+    };
+    await Promise.all(agents.map(async (agent) => agent.modify("list", add, merging)));
+    expect(manager.get("list")?.data.log).toEqual(["done"]);
+
+    const read = manager.get("list");
+    for (const agent of agents) agent.patch("list", [{ op: "append", path: "/log", value: "done" }], read);
+    expect(manager.get("list")?.data.log).toEqual(["done", "done", "done", "done"]);
   });
 });
 

@@ -5,6 +5,7 @@ import { type AsyncLease, leaseOn } from "./lease.ts";
 import { Busy, type SharedStore } from "./shared-store.ts";
 import type { Patient } from "./turnstile.ts";
 
+/** How to acquire a lease over a storage: by the same options as in process. */
 export type AsyncAcquireOptions = AcquireOptions;
 
 /** All of the contexts or none: at once when they are free and nobody here waits for them, else after a wait. */

@@ -27,7 +27,7 @@ export let agentOn: <Data extends object>(store: SharedStore, agentId: string) =
 
 /**
  * A handle with an identity on a shared store: `Agent`, awaited. The rules, the errors and their order are the same;
- * any call may also be UNAVAILABLE or, when a write was cut off, INDETERMINATE. Get one from `manager.agent(agentId)`.
+ * any call may also be UNAVAILABLE, CORRUPT or, when a write was cut off, INDETERMINATE. Get one from `manager.agent(agentId)`.
  *
  * Two tasks that run at the same time are two agents, in whatever processes: give them ids of their own.
  *
@@ -126,7 +126,7 @@ export class AsyncAgent<Data extends object = JsonObject> {
   /**
    * Writes what the agent has made of a snapshot, together with what others have changed since: a three-way merge.
    * Objects merge key by key; arrays whose elements all have an `id` of their own merge element by element; any other
-   * array is one value.
+   * array is one value. The same change made by both is made once: what both raise by 1 grows by 1.
    *
    * @param base - the snapshot that was edited.
    * @param data - the whole data after the edit.
@@ -150,9 +150,13 @@ export class AsyncAgent<Data extends object = JsonObject> {
    * Reads a context, lets `change` make new data of it, and writes that; when somebody else, in whatever process, has
    * written in between, all of it again from what is there now, after a pause that is random and longer each time.
    *
+   * With `merge: true` it runs again only where others have changed something else at the same place. The same change
+   * made twice is made once, so a count or a list can lose what an agent has added: `increment` and `append` of `patch`
+   * lose nothing.
+   *
    * @param change - gets the snapshot and returns the whole new data, or a promise of it. It may run several times.
-   * @throws {@link ContextError} INVALID, NOT_FOUND, LOCKED, CLOSED, UNAVAILABLE, INDETERMINATE, and the last CONFLICT
-   *   after `attempts` runs; what `change` throws; or the reason of the signal.
+   * @throws {@link ContextError} INVALID, NOT_FOUND, LOCKED, TOO_LARGE, CLOSED, UNAVAILABLE, INDETERMINATE, and the
+   *   last CONFLICT after `attempts` runs; what `change` throws; or the reason of the signal.
    * @example
    * ```ts
    * await planner.modify("plan", ({ data }) => ({ ...data, step: data.step + 1 }));
@@ -309,7 +313,7 @@ export class AsyncAgent<Data extends object = JsonObject> {
    * Releases everything that the agent holds, under whatever handle and in whatever process it got it, and takes it out
    * of the queues of this process. Closing twice does no harm; any other call afterwards is CLOSED.
    *
-   * @throws {@link ContextError} UNAVAILABLE: then what it holds lapses in its time.
+   * @throws {@link ContextError} UNAVAILABLE, INDETERMINATE: then what it still holds lapses in its time.
    * @example
    * ```ts
    * await planner.close();

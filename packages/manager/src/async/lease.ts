@@ -131,11 +131,12 @@ export class AsyncLease<Data extends object = JsonObject> {
 
   /**
    * Reads a context that the lease holds, lets `change` make new data of it, and writes that. While the lease is held,
-   * only writes of its own agent can come in between; then it runs again.
+   * only writes of its own agent can come in between; then it runs again. With `merge: true` a count or a list can lose
+   * what was added, as in `agent.modify`: `increment` and `append` of `patch` lose nothing.
    *
    * @param change - gets the snapshot and returns the whole new data, or a promise of it. It may run several times.
-   * @throws {@link ContextError} INVALID, NOT_FOUND, LEASE_LOST, CLOSED, UNAVAILABLE, INDETERMINATE, and the last
-   *   CONFLICT after `attempts` runs; what `change` throws; or the reason of the signal.
+   * @throws {@link ContextError} INVALID, NOT_FOUND, LEASE_LOST, TOO_LARGE, CLOSED, UNAVAILABLE, INDETERMINATE, and
+   *   the last CONFLICT after `attempts` runs; what `change` throws; or the reason of the signal.
    * @example
    * ```ts
    * await lease.modify("plan", async ({ data }) => think(data), { signal: lease.signal });

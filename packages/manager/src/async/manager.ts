@@ -33,6 +33,7 @@ import { waitFor } from "./wait-for.ts";
 
 /** Some of the contexts, in the order of their creation. */
 export interface ContextPage<Data extends object = JsonObject> {
+  /** At most as many as were asked for. */
   readonly contexts: SharedContext<Data>[];
   /** For `after`; `undefined` when there are no more. What it leads to may be empty. */
   readonly next: string | undefined;
@@ -47,8 +48,8 @@ export let storeOf: <Data extends object>(manager: AsyncSharedContextManager<Dat
 /**
  * A manager over a storage that several processes, or several machines, share: every method of
  * `SharedContextManager`, awaited, with the same rules, errors and order of refusals. Any call may also be UNAVAILABLE
- * when the storage does not answer, and a write INDETERMINATE when its answer was cut off and the change log does not
- * tell. Get one from `openManager`.
+ * when the storage does not answer, CORRUPT when what it holds cannot be read, and a write INDETERMINATE when its answer
+ * was cut off and the change log does not tell. Get one from `openManager`.
  *
  * @example
  * ```ts
