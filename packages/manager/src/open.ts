@@ -9,6 +9,7 @@ import { type Clock, systemClock } from "./clock.ts";
 import { copyDeep, type JsonObject } from "./data.ts";
 import { describe } from "./describe.ts";
 import type { Engine, EngineOptions } from "./engine.ts";
+import { checkHost, checkParameters, type EngineUrl, parseUrl } from "./engine-url.ts";
 import { MemoryEngine } from "./engines/memory.ts";
 import { asUnavailable } from "./async/committer.ts";
 import { invalid } from "./errors.ts";
@@ -81,21 +82,21 @@ export async function openManager<Data extends object = JsonObject>(
 const SERVERS: readonly string[] = ["http", "https"];
 
 async function openServerAt<Data extends object>(
-  { scheme, path, parameters }: EngineUrl,
+  url: EngineUrl,
   options: OpenOptions<Data>,
   clock: Clock,
 ): Promise<SharedStore> {
   const limits = ["historyLimit", "changeLogLimit", "maxContexts", "maxDataBytes", "schema"] as const;
   refuseOptions(options, limits, "nothing: the server has limits of its own");
-  const [parameter] = parameters.keys();
-  if (parameter !== undefined) throw invalid("url", `?${parameter}`, "no parameters", describe(parameter));
+  checkHost(url);
+  checkParameters(url, []);
   const { token, agentId } = options;
   if (token !== undefined && !/^[\x21-\x7E]+$/.test(token)) {
     throw invalid("options", "/token", "a bearer token: visible characters of ASCII", "something else");
   }
   if (agentId !== undefined) checkId("agentId", agentId);
   const { openServer } = await import("./http/open.ts");
-  return openServer(`${scheme}:${path}`, { token, agentId }, clock);
+  return openServer(`${url.scheme}:${url.path}`, { token, agentId }, clock);
 }
 
 function refuseOptions<Data extends object>(
@@ -135,24 +136,21 @@ async function managerFor<Data extends object>(
   return managerOn<Data>(new AsyncStore({ engine, clock, admission: limits, maxContexts, head }));
 }
 
-/** What engines read of a URL themselves. */
-interface EngineUrl {
-  readonly scheme: string;
-  readonly path: string;
-  readonly parameters: URLSearchParams;
-}
-
 interface EngineEntry {
+  /** Whether the storage is a server, so that its URL has a host and may have a password. */
+  readonly hasHost: boolean;
   readonly parameters: readonly string[];
   readonly open: (url: EngineUrl, options: EngineOptions, clock: Clock) => Engine | Promise<Engine>;
 }
 
 const MEMORY: EngineEntry = {
+  hasHost: false,
   parameters: ["namespace"],
   open: (_url, options, clock) => new MemoryEngine(clock, options),
 };
 
 const SQLITE: EngineEntry = {
+  hasHost: false,
   parameters: ["namespace", "synchronous"],
   async open({ path, parameters }, options) {
     const { openSqlite } = await import("./engines/sqlite.ts");
@@ -161,6 +159,7 @@ const SQLITE: EngineEntry = {
 };
 
 const POSTGRES: EngineEntry = {
+  hasHost: true,
   parameters: ["namespace", "schema", "pool", "sslmode", "ssl"],
   async open({ scheme, path, parameters }, options) {
     const { openPostgres } = await import("./engines/postgres.ts");
@@ -169,6 +168,7 @@ const POSTGRES: EngineEntry = {
 };
 
 const REDIS: EngineEntry = {
+  hasHost: true,
   parameters: ["namespace", "timeoutMs"],
   async open({ scheme, path, parameters }, options) {
     const { openRedis } = await import("./engines/redis.ts");
@@ -193,18 +193,7 @@ async function openEngine(url: EngineUrl, options: EngineOptions, clock: Clock):
     const schemes = [...ENGINES.keys(), ...SERVERS].map((scheme) => `${scheme}:`).join(", ");
     throw invalid("url", "", `a URL that begins with one of ${schemes}`, describe(`${url.scheme}:`));
   }
-  for (const name of url.parameters.keys()) {
-    if (entry.parameters.includes(name)) continue;
-    throw invalid("url", `?${name}`, `one of ${entry.parameters.join(", ")}`, describe(name));
-  }
+  if (entry.hasHost) checkHost(url);
+  checkParameters(url, entry.parameters);
   return entry.open(url, options, clock);
-}
-
-/** What is wrong with it is told without it: there may be a password inside. */
-function parseUrl(url: unknown): EngineUrl {
-  const expected = "a URL such as sqlite:contexts.db, without NUL";
-  if (typeof url !== "string") throw invalid("url", "", expected, describe(url));
-  const [, scheme, path = "", query = ""] = /^([A-Za-z][A-Za-z0-9+.-]*):([^?]*)(?:\?(.*))?$/s.exec(url) ?? [];
-  if (scheme === undefined || url.includes("\0")) throw invalid("url", "", expected, "something else");
-  return { scheme: scheme.toLowerCase(), path, parameters: new URLSearchParams(query) };
 }

@@ -239,7 +239,8 @@ describe.skipIf(found === undefined)("redis", () => {
     });
 
     it.each([
-      ["redis:", "without a host"],
+      ["redis:secret", "one without //"],
+      ["redis://", "without a host"],
       ["redis:///1", "without a host"],
       ["redis://host/one", "no number"],
       ["redis://u:sec%ret@host", "cannot be read"],

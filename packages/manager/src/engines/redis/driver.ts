@@ -77,7 +77,7 @@ export function optionsOf(scheme: string, path: string, timeoutMs: number): Redi
   } catch {
     throw refusal("a URL that cannot be read");
   }
-  if (!path.startsWith("//") || parsed.hostname === "") throw refusal("a URL without a host");
+  if (parsed.hostname === "") throw refusal("a URL without a host");
   const database = Number(parsed.pathname.slice(1));
   if (!Number.isInteger(database) || database < 0) throw refusal("a URL whose path is no number of a database");
   return {
