@@ -189,6 +189,15 @@ export const mutants: readonly Mutant[] = [
     over: (engine) => ({ load: async (ids) => ({ ...(await engine.load(ids)), contexts: 0 }) }),
   },
   {
+    breaks: "takes what it is asked for for its head",
+    over: (engine) => ({
+      async changes(query) {
+        const page = await engine.changes(query);
+        return { ...page, head: Math.max(page.head, query.after) };
+      },
+    }),
+  },
+  {
     breaks: "is one behind with head",
     over: (engine) => ({
       async load(ids, counts) {
