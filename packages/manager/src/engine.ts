@@ -149,9 +149,21 @@ export function resolved(value: number, revisions: readonly number[]): number {
 
 /** Puts revisions in place of the placeholders of an entry. */
 export function settle(entry: Entry, revisions: readonly number[]): void {
+  renumber(entry, (value) => resolved(value, revisions));
+}
+
+/** Takes back what `settle` has put in, because nothing was committed: no entry has had revisions that nobody got. */
+export function unsettle(entry: Entry, revisions: readonly number[]): void {
+  renumber(entry, (value) => {
+    const index = revisions.indexOf(value);
+    return index < 0 ? value : placeholder(index);
+  });
+}
+
+function renumber(entry: Entry, numberOf: (value: number) => number): void {
   const draft = entry as { -readonly [Key in keyof Entry]: Entry[Key] };
-  draft.revision = resolved(entry.revision, revisions);
-  draft.incarnation = resolved(entry.incarnation, revisions);
+  draft.revision = numberOf(entry.revision);
+  draft.incarnation = numberOf(entry.incarnation);
   if (entry.lock !== null)
-    (draft.lock as { -readonly [Key in keyof Lock]: Lock[Key] }).token = resolved(entry.lock.token, revisions);
+    (draft.lock as { -readonly [Key in keyof Lock]: Lock[Key] }).token = numberOf(entry.lock.token);
 }
