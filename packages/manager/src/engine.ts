@@ -104,7 +104,7 @@ export interface Engine {
    * given, by `settle`. Rejects only when nothing at all was committed.
    */
   commit(transactions: readonly Transaction[]): Promise<CommitOutcome[]>;
-  /** @param options - `after` is the `next` of the page before. */
+  /** @param options - `after` is the `next` of the page before; what is none is INVALID: see `pageStart`. */
   list(options: {
     readonly prefix: string;
     readonly after: string | undefined;

@@ -1,8 +1,8 @@
 import type { LockOptions } from "../agent.ts";
 import {
-  checkFilter,
   checkFunction,
   checkId,
+  checkStorableFilter,
   type ExpectedVersion,
   type ForceUnlockOptions,
   type PageOptions,
@@ -336,7 +336,7 @@ export class AsyncSharedContextManager<Data extends object = JsonObject> {
    */
   watch(filter?: ContextFilter, options?: WatchOptions): AsyncIterableIterator<Change<Data>, undefined> {
     this.#store.checkOpen();
-    checkFilter(filter);
+    checkStorableFilter(filter);
     const after = readAfter(options);
     const coalesce = readFlag(options, "coalesce");
     return new Cursor<Data>(this.#store.follower, { filter, after, coalesce, signal: readSignal(options) });
@@ -359,7 +359,7 @@ export class AsyncSharedContextManager<Data extends object = JsonObject> {
    */
   subscribe(filter: ContextFilter | undefined, listener: (change: Change<Data>) => void): () => void {
     this.#store.checkOpen();
-    checkFilter(filter);
+    checkStorableFilter(filter);
     checkFunction("listener", listener);
     return this.#store.follower.subscribe(filter, listener);
   }

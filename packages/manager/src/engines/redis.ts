@@ -6,16 +6,17 @@
  * docs/engines-redis.md.
  */
 
-import type {
-  CommitOutcome,
-  Engine,
-  EngineChange,
-  EngineChanges,
-  EngineOptions,
-  EnginePage,
-  EngineSupports,
-  Loaded,
-  Transaction,
+import {
+  type CommitOutcome,
+  type Engine,
+  type EngineChange,
+  type EngineChanges,
+  type EngineOptions,
+  type EnginePage,
+  type EngineSupports,
+  type Loaded,
+  pageStart,
+  type Transaction,
 } from "../engine.ts";
 import type { Entry } from "../entry.ts";
 import type { ContextError } from "../errors.ts";
@@ -141,7 +142,7 @@ export class RedisEngine implements Engine {
     const read = (commands: readonly Command[]): Promise<unknown[]> => this.#read(commands);
     const entries: Entry[] = [];
     let head: number | undefined;
-    for (let from: number | undefined = Number(after ?? 0); ;) {
+    for (let from: number | undefined = pageStart(after); ;) {
       const floor = this.#mark.seen;
       const { stored, texts, next } = await readChunk(read, this.#keys, from, prefix, limit - entries.length);
       head ??= this.#headFrom(stored, floor).head;

@@ -229,6 +229,12 @@ export const mutants: readonly Mutant[] = [
     }),
   },
   {
+    breaks: "begins anew after what no page has ended with",
+    over: (engine) => ({
+      list: ({ after, ...query }) => engine.list({ ...query, after: /^\d+$/.test(after ?? "") ? after : undefined }),
+    }),
+  },
+  {
     breaks: "skips one between pages",
     over: (engine) => ({
       async list(query) {
