@@ -57,7 +57,7 @@ export async function openRedis(
 ): Promise<Engine> {
   const timeoutMs = timeoutOf(parameters);
   const target = optionsOf(scheme, path, timeoutMs);
-  const keys = keysOf(parameters.get("namespace") ?? "");
+  const keys = keysOf(parameters.get("namespace") ?? "", target.database);
   const sha = await digestOf(COMMIT);
   const used = driver ?? (await loadDriver());
   const engine = new RedisEngine(keys, sha, options, {

@@ -2,6 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
+import { createClient } from "redis";
 import { openManager } from "shared-context-manager";
 import { engineSuite, runWith } from "shared-context-manager/testing";
 import { afterAll, describe, expect, it, vi } from "vitest";
@@ -87,6 +88,30 @@ describe.skipIf(found === undefined)("redis", () => {
       const datas = await Promise.all(managers.map(async (manager) => (await manager.get("}:entries"))?.data));
       expect(datas).toEqual(names.map((_, index) => ({ index })));
       await Promise.all(managers.map((manager) => manager.close()));
+    });
+
+    it("is apart for each database, and so is what is announced: a revision of one says nothing of another", async () => {
+      const names = server.namespace("database");
+      const [first, second] = [keysOf(names, 0), keysOf(names, 1)];
+      const [listener, cleaner] = [0, 1].map((database) => createClient({ url: server.url, database }));
+      await Promise.all([listener, cleaner].map((client) => client?.connect()));
+      const heard: string[] = [];
+      const hear = (message: string, channel: string): unknown => heard.push(`${channel} ${message}`);
+      await listener?.subscribe([first.wake, second.wake], hear);
+      for (const [database, commits] of [
+        [1, 2],
+        [0, 1],
+      ] as const) {
+        const path = `//${server.host}:${server.port}/${database}`;
+        const engine = await openRedis("redis", path, new URLSearchParams({ namespace: names }), OPTIONS);
+        for (let n = 0; n < commits; n++) await engine.commit([transactionOf(creates(newEntry(`id-${n}`)))]);
+        await engine.close();
+      }
+      await vi.waitFor(() => expect(heard.at(-1)).toBe(`${first.wake} 1`));
+      expect(heard).toEqual([`${second.wake} 1`, `${second.wake} 2`, `${first.wake} 1`]);
+      await cleaner?.unlink([second.entries, second.order, second.log, second.versions]);
+      listener?.destroy();
+      cleaner?.destroy();
     });
 
     it("has one hash tag in every key, so that a cluster keeps it together", () => {
