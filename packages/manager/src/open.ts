@@ -21,7 +21,10 @@ export interface OpenOptions<Data extends object = JsonObject> {
   readonly historyLimit?: number;
   /** How many changes are kept for `watch` with `after`, and for finding out what became of a write: 10,000 by default. */
   readonly changeLogLimit?: number;
-  /** How many contexts there may be: any number by default. One more is LIMIT. */
+  /**
+   * How many contexts there may be: any number by default. One more is LIMIT; processes that create at the same moment may
+   * pass it by what each of them has in flight.
+   */
   readonly maxContexts?: number;
   /** How large the data of one context may be, in bytes of its JSON in UTF-8: any size by default. */
   readonly maxDataBytes?: number;
@@ -47,9 +50,11 @@ const LIVE_LIMIT = 1_024;
  * - `sqlite:path/to/file.db` is one file that the processes of one machine share (Node 22.13 or newer). It is made when it
  *   is not there. `sqlite::memory:` is one that goes with the process. `?synchronous=normal` trades the last moments before
  *   a power loss for speed.
- * - `postgres://user@host/database` is for many machines, through the package `pg`. `?schema=`, `?pool=` and `?sslmode=` as
- *   usual.
- * - `redis://host:6379` (`rediss://`, `valkey://`) is for many machines too, through the package `redis`.
+ * - `postgres://user@host/database` is for many machines, through the package `pg`. `?schema=` is where its tables are, and
+ *   `?pool=` how many connections there may be. `?sslmode=` is `disable`, `no-verify`, or `require`, `verify-ca` or
+ *   `verify-full`, which all check the certificate; `?ssl=true` is the last and `?ssl=false` the first of them.
+ * - `redis://host:6379` (`rediss://`, `valkey://`) is for many machines too, through the package `redis`. `?timeoutMs=` is how
+ *   long a command may take.
  * - `http://host:port` (`https://`) is a `shared-context-server`, with `token` and `agentId`. The limits are its own, and
  *   INVALID here.
  *
