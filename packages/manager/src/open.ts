@@ -116,6 +116,7 @@ function refuseOptions<Data extends object>(
 /**
  * A manager over an engine of your own: see "writing an engine". The manager closes it.
  *
+ * @throws {@link ContextError} INVALID for what is no engine; UNAVAILABLE when it cannot be read.
  * @example
  * ```ts
  * const manager = await managerOver(new MyEngine());
@@ -125,8 +126,25 @@ export async function managerOver<Data extends object = JsonObject>(
   engine: Engine,
   options: Omit<OpenOptions<Data>, "historyLimit" | "changeLogLimit" | "token" | "agentId"> = {},
 ): Promise<AsyncSharedContextManager<Data>> {
+  checkEngine(engine);
   checkStoreOptions(options);
   return managerFor<Data>(engine, options);
+}
+
+/** What is not there would be found out by the first call that needs it. */
+function checkEngine(engine: Partial<Engine> | null | undefined): void {
+  if (typeof engine !== "object" || engine === null) throw invalid("engine", "", "an engine", describe(engine));
+  const { supports } = engine as { supports?: Readonly<Record<string, unknown>> };
+  if (typeof supports !== "object" || supports === null) {
+    throw invalid("engine", "/supports", "an object with durable and shared", describe(supports));
+  }
+  for (const name of ["durable", "shared"] as const) {
+    if (typeof supports[name] === "boolean") continue;
+    throw invalid("engine", `/supports/${name}`, "true or false", describe(supports[name]));
+  }
+  for (const name of ["load", "commit", "list", "changes", "history", "onWake", "close"] as const) {
+    if (typeof engine[name] !== "function") throw invalid("engine", `/${name}`, "a method", describe(engine[name]));
+  }
 }
 
 async function managerFor<Data extends object>(

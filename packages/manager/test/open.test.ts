@@ -1,7 +1,7 @@
 /** What a URL must be before a storage is asked for anything, and that no message tells a password. */
 
 import { inspect } from "node:util";
-import { openManager } from "shared-context-manager";
+import { type Engine, managerOver, openManager } from "shared-context-manager";
 import { describe, expect, it } from "vitest";
 import { refusalOf } from "./support.ts";
 
@@ -51,5 +51,30 @@ describe("parameters of a URL", () => {
     expect(await manager.size()).toBe(0);
     // Not reached, and that is what it says: the URL is none to refuse.
     await refusalOf("UNAVAILABLE", openManager("redis://127.0.0.1:1?namespace=ann@example.org"));
+  });
+});
+
+describe("managerOver", () => {
+  const method = (): never => {
+    throw new Error("it is not to be called");
+  };
+  const methods = ["load", "commit", "list", "changes", "history", "onWake", "close"];
+  const engine = {
+    ...Object.fromEntries(methods.map((name) => [name, method])),
+    supports: { durable: true, shared: true },
+  };
+
+  it.each<[unknown, string]>([
+    [undefined, ""],
+    [null, ""],
+    ["memory:", ""],
+    [{}, "/supports"],
+    [{ ...engine, supports: null }, "/supports"],
+    [{ ...engine, supports: { durable: "yes", shared: true } }, "/supports/durable"],
+    [{ ...engine, supports: { durable: true } }, "/supports/shared"],
+    ...methods.map((name) => [{ ...engine, [name]: undefined }, `/${name}`] as [unknown, string]),
+  ])("refuses what is no engine before it asks it for anything: %j at %j", async (what, path) => {
+    const { details } = await refusalOf("INVALID", managerOver(what as Engine));
+    expect(details).toMatchObject({ argument: "engine", path });
   });
 });
