@@ -64,7 +64,7 @@ export interface Loaded {
   /** In the order of the ids asked for. */
   readonly entries: readonly (Entry | undefined)[];
   readonly time: Time;
-  /** The revision as of which this is so. */
+  /** The revision as of which this is so. A context that is loaded alone, without `contexts`, may be newer. */
   readonly head: number;
   /** How many contexts there are, where that was asked for. */
   readonly contexts: number | undefined;

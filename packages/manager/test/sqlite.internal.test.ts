@@ -400,6 +400,25 @@ describe.skipIf(!isThere)("two connections", () => {
     expect((await other.changes({ after: 0, limit: 10 })).oldest).toBe(2);
   });
 
+  it("load several contexts as of one moment, whoever commits between the reading of one and the next", async () => {
+    const other = await openEngine();
+    const entries = [entryOf("a"), entryOf("b")];
+    const first = await commitOne(other, ...entries.map(creates));
+    const one = await openEngine();
+    // oxlint-disable-next-line typescript/unbound-method -- it is called on the statement that it was called on
+    const { get } = StatementSync!.prototype;
+    let between: Promise<number> | undefined;
+    vi.spyOn(StatementSync!.prototype, "get").mockImplementation(function (this: Statement, ...values) {
+      const row = get.apply(this, values);
+      if (values.includes("a")) between ??= commitOne(other, ...entries.map((entry) => replaces(nextOf(entry), first)));
+      return row;
+    });
+    const loaded = await one.load(["a", "b"]);
+    expect(await between).toBe(first + 1);
+    expect([loaded.head, loaded.entries.map((entry) => entry?.revision)]).toEqual([first, [first, first]]);
+    expect((await one.load(["a", "b"])).entries.map((entry) => entry?.revision)).toEqual([first + 1, first + 1]);
+  });
+
   it("wait for a lock of the file and go on when it is free", async () => {
     const engine = await openEngine();
     const database = raw();

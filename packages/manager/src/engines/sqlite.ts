@@ -80,13 +80,15 @@ export class SqliteEngine implements Engine {
   }
 
   async load(ids: readonly string[], counts = false): Promise<Loaded> {
-    return reading(() => {
+    const read = (): Loaded => {
       this.#log.catchUp();
       const entries = ids.map((id) => this.#contexts.get(id));
       const contexts = counts ? this.#contexts.count() : undefined;
       const time = { wallMs: Date.now(), leaseMs: uptimeMs() + this.#base.offsetMs };
       return { entries, time, head: this.#log.head, contexts };
-    });
+    };
+    // Most loads are of one context, and its row is of one moment by itself.
+    return reading(() => (ids.length > 1 || counts ? this.#atOneMoment(read) : read()));
   }
 
   async commit(transactions: readonly Transaction[]): Promise<CommitOutcome[]> {
