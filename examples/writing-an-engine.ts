@@ -8,6 +8,7 @@ import {
   type EngineWrite,
   managerOver,
 } from "shared-context-manager";
+import { pageStart } from "shared-context-manager/engine";
 import { engineSuite, managerSuite } from "shared-context-manager/testing";
 
 type Entry = NonNullable<EngineWrite["next"]>;
@@ -110,7 +111,7 @@ function mapEngine(options: EngineOptions): Engine {
     },
 
     list({ prefix, after, limit }) {
-      const from = Number(after ?? 0);
+      const from = pageStart(after); // INVALID for what no page has ended with
       const found = [...store.contexts.values()].filter(
         ({ place, entry }) => place > from && entry.contextId.startsWith(prefix),
       );

@@ -70,13 +70,14 @@ function commandsOf(markdown: string): string[] {
   );
 }
 
-/** Tests that a page names: on one line a link to a test file, then their names in double quotes. */
+/** Tests and cases of a kit that a page names: on one line a link to their file, then their names in double quotes. */
 function testsNamedIn(markdown: string): { file: string; names: string[] }[] {
   return markdown.split("\n").flatMap((line) => {
-    const [, file, rest = ""] = /\]\(([^)]+\.test\.ts)\)(.*)/.exec(line) ?? [];
-    return file === undefined
-      ? []
-      : [{ file, names: Array.from(rest.matchAll(/"([^"]+)"/g), ([, name = ""]) => name) }];
+    const [, ...parts] = line.split(/\]\(([^)]+\.test\.ts|[^)]*\/src\/testing\/[^)]+\.ts)\)/);
+    return parts.flatMap((file, index) => {
+      const names = Array.from((parts[index + 1] ?? "").matchAll(/"([^"]+)"/g), ([, name = ""]) => name);
+      return index % 2 === 0 ? [{ file, names }] : [];
+    });
   });
 }
 
@@ -191,15 +192,18 @@ describe("this check", () => {
       "npm run x:y && npm test",
       "```",
       "[there](docs/design.md#laws), [outside](https://example.com), `[code](no-link)`",
-      '- [a](a.test.ts): "one", "two"',
+      '- [a](a.test.ts): "one", "two"; the kit, [b](../src/testing/b.ts): "three"',
     ].join("\n");
     expect(snippetsOf(markdown)).toEqual([
       { source: "examples/a.ts#part", code: "a;\n" },
       { source: "", code: "b;\n" },
     ]);
-    expect(linksOf(markdown)).toEqual(["docs/design.md", "a.test.ts"]);
+    expect(linksOf(markdown)).toEqual(["docs/design.md", "a.test.ts", "../src/testing/b.ts"]);
     expect(commandsOf(markdown)).toEqual(["x:y", "test"]);
-    expect(testsNamedIn(markdown)).toEqual([{ file: "a.test.ts", names: ["one", "two"] }]);
+    expect(testsNamedIn(markdown)).toEqual([
+      { file: "a.test.ts", names: ["one", "two"] },
+      { file: "../src/testing/b.ts", names: ["three"] },
+    ]);
     const design = ["# Title", "## Laws", "All.", "### One", "a", "### Two", "b", "## Decisions", "c"].join("\n");
     expect(lawsIn(read("docs/design.md"))).not.toEqual([]);
     expect(lawsIn(design)).toEqual([

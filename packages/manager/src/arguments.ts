@@ -19,11 +19,15 @@ export function checkId(argument: "contextId" | "agentId", value: unknown): void
 
 const LONGEST_ID_BYTES = 512;
 
+/** Whether every storage can keep it. */
+function isStorableText(text: string): boolean {
+  return !/\p{Surrogate}|\0/u.test(text);
+}
+
 /** What every storage can keep as an id. */
 export function checkStorable(contextId: string): void {
   const expected = `1 to ${LONGEST_ID_BYTES} bytes of well-formed UTF-8 without NUL`;
-  const isWellFormed = contextId !== "" && !/\p{Surrogate}|\0/u.test(contextId);
-  if (!isWellFormed) throw invalid("contextId", "", expected, describe(contextId));
+  if (contextId === "" || !isStorableText(contextId)) throw invalid("contextId", "", expected, describe(contextId));
   if (contextId.length * 3 <= LONGEST_ID_BYTES) return;
   const bytes = new TextEncoder().encode(contextId).length;
   if (bytes > LONGEST_ID_BYTES) throw invalid("contextId", "", expected, `${bytes} bytes`);
@@ -186,6 +190,16 @@ export function readFilter(filter: unknown): ContextFilter | undefined {
   throw invalid("filter", "", "a context id, { prefix }, or undefined for all", describe(filter));
 }
 
+const STORABLE_TEXT = "well-formed UTF-8 without NUL, as every id in a storage is";
+
+/** Of a manager over a storage: a filter that an id there could pass. */
+export function readStorableFilter(filter: unknown): ContextFilter | undefined {
+  const own = readFilter(filter);
+  const text = typeof own === "string" ? own : own?.prefix;
+  if (text === undefined || isStorableText(text)) return own;
+  throw invalid("filter", typeof own === "string" ? "" : "/prefix", STORABLE_TEXT, describe(text));
+}
+
 /** How to watch. */
 export interface WatchOptions {
   /** Go on after this revision, with every change since; without it, begin with how things are. */
@@ -225,6 +239,7 @@ export function readPage(options: PageOptions | undefined): {
 } {
   const { prefix = "", after, limit = PAGE } = optionsOf(options);
   if (typeof prefix !== "string") throw invalid("options", "/prefix", "a string", describe(prefix));
+  if (!isStorableText(prefix)) throw invalid("options", "/prefix", STORABLE_TEXT, describe(prefix));
   if (after !== undefined && typeof after !== "string") {
     throw invalid("options", "/after", "the next of the page before", describe(after));
   }

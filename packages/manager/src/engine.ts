@@ -74,7 +74,7 @@ export interface Loaded {
   readonly entries: readonly (Entry | undefined)[];
   /** Now, in milliseconds: `wallMs` since the epoch; `leaseMs`, which leases go by, by the clock of the storage. */
   readonly time: Time;
-  /** The revision as of which this is so. */
+  /** The revision as of which this is so. A context that is loaded alone, without `contexts`, may be newer. */
   readonly head: number;
   /** How many contexts there are, where that was asked for. */
   readonly contexts: number | undefined;
@@ -141,7 +141,8 @@ export interface Engine {
   /**
    * Some of the contexts, in the order of their creation.
    *
-   * @param options - `after` is the `next` of the page before; `limit` is how many at most.
+   * @param options - `after` is the `next` of the page before; what is none is INVALID: see `pageStart`. `limit` is how many
+   *   at most.
    */
   list(options: {
     readonly prefix: string;
@@ -188,9 +189,21 @@ export function resolved(value: number, revisions: readonly number[]): number {
 
 /** Puts revisions in place of the placeholders of an entry. */
 export function settle(entry: Entry, revisions: readonly number[]): void {
+  renumber(entry, (value) => resolved(value, revisions));
+}
+
+/** Takes back what `settle` has put in, because nothing was committed: no entry has had revisions that nobody got. */
+export function unsettle(entry: Entry, revisions: readonly number[]): void {
+  renumber(entry, (value) => {
+    const index = revisions.indexOf(value);
+    return index < 0 ? value : placeholder(index);
+  });
+}
+
+function renumber(entry: Entry, numberOf: (value: number) => number): void {
   const draft = entry as { -readonly [Key in keyof Entry]: Entry[Key] };
-  draft.revision = resolved(entry.revision, revisions);
-  draft.incarnation = resolved(entry.incarnation, revisions);
+  draft.revision = numberOf(entry.revision);
+  draft.incarnation = numberOf(entry.incarnation);
   if (entry.lock !== null)
-    (draft.lock as { -readonly [Key in keyof Lock]: Lock[Key] }).token = resolved(entry.lock.token, revisions);
+    (draft.lock as { -readonly [Key in keyof Lock]: Lock[Key] }).token = numberOf(entry.lock.token);
 }

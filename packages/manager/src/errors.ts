@@ -114,7 +114,11 @@ export interface ErrorDetails {
   /** The storage, or this version of the runtime, cannot do what is asked for. */
   UNSUPPORTED: { readonly feature: string; readonly expected: string; readonly received: string };
   /** A package that this storage needs is not installed. */
-  MISSING_DEPENDENCY: { readonly dependency: string; readonly version: string };
+  MISSING_DEPENDENCY: {
+    readonly dependency: string;
+    /** Which versions will do, as a range of npm. */
+    readonly version: string;
+  };
   /** What the storage holds is not what was written there. */
   CORRUPT: { readonly where: string; readonly reason: string };
   /** An argument, or a part of one, is not what the method takes. */

@@ -27,7 +27,10 @@ export interface ModifyOptions {
    * nothing, nor does `false`.
    */
   readonly merge?: boolean;
-  /** Gives up, also in the middle of a run: nothing is written then, and the reason is thrown. */
+  /**
+   * Gives up, also in the middle of a run, and throws the reason: nothing is written then. What is on its way to a storage
+   * at that moment may land all the same.
+   */
   readonly signal?: AbortSignal;
 }
 

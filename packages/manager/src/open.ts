@@ -9,6 +9,7 @@ import { type Clock, systemClock } from "./clock.ts";
 import { DEEP, type JsonObject } from "./data.ts";
 import { describe } from "./describe.ts";
 import type { Engine, EngineOptions } from "./engine.ts";
+import { checkHost, checkParameters, type EngineUrl, parseUrl } from "./engine-url.ts";
 import { MemoryEngine } from "./engines/memory.ts";
 import { asUnavailable } from "./async/committer.ts";
 import { invalid } from "./errors.ts";
@@ -20,7 +21,10 @@ export interface OpenOptions<Data extends object = JsonObject> {
   readonly historyLimit?: number;
   /** How many changes are kept for `watch` with `after`, and for finding out what became of a write: 10,000 by default. */
   readonly changeLogLimit?: number;
-  /** How many contexts there may be: any number by default. One more is LIMIT. */
+  /**
+   * How many contexts there may be: any number by default. One more is LIMIT; processes that create at the same moment may
+   * pass it by what each of them has in flight.
+   */
   readonly maxContexts?: number;
   /** How large the data of one context may be, in bytes of its JSON in UTF-8: any size by default. */
   readonly maxDataBytes?: number;
@@ -46,9 +50,11 @@ const LIVE_LIMIT = 1_024;
  * - `sqlite:path/to/file.db` is one file that the processes of one machine share (Node 22.13 or newer). It is made when it
  *   is not there. `sqlite::memory:` is one that goes with the process. `?synchronous=normal` trades the last moments before
  *   a power loss for speed.
- * - `postgres://user@host/database` is for many machines, through the package `pg`. `?schema=`, `?pool=` and `?sslmode=` as
- *   usual.
- * - `redis://host:6379` (`rediss://`, `valkey://`) is for many machines too, through the package `redis`.
+ * - `postgres://user@host/database` is for many machines, through the package `pg`. `?schema=` is where its tables are, and
+ *   `?pool=` how many connections there may be. `?sslmode=` is `disable`, `no-verify`, or `require`, `verify-ca` or
+ *   `verify-full`, which all check the certificate; `?ssl=true` is the last and `?ssl=false` the first of them.
+ * - `redis://host:6379` (`rediss://`, `valkey://`) is for many machines too, through the package `redis`. `?timeoutMs=` is how
+ *   long a command may take.
  * - `http://host:port` (`https://`) is a `shared-context-server`, with `token` and `agentId`. The limits are its own, and
  *   INVALID here.
  *
@@ -81,21 +87,21 @@ export async function openManager<Data extends object = JsonObject>(
 const SERVERS: readonly string[] = ["http", "https"];
 
 async function openServerAt<Data extends object>(
-  { scheme, path, parameters }: EngineUrl,
+  url: EngineUrl,
   options: OpenOptions<Data>,
   clock: Clock,
 ): Promise<SharedStore> {
   const limits = ["historyLimit", "changeLogLimit", "maxContexts", "maxDataBytes", "schema"] as const;
   refuseOptions(options, limits, "nothing: the server has limits of its own");
-  const [parameter] = parameters.keys();
-  if (parameter !== undefined) throw invalid("url", `?${parameter}`, "no parameters", describe(parameter));
+  checkHost(url);
+  checkParameters(url, []);
   const { token, agentId } = options;
   if (token !== undefined && !/^[\x21-\x7E]+$/.test(token)) {
     throw invalid("options", "/token", "a bearer token: visible characters of ASCII", "something else");
   }
   if (agentId !== undefined) checkId("agentId", agentId);
   const { openServer } = await import("./http/open.ts");
-  return openServer(`${scheme}:${path}`, { token, agentId }, clock);
+  return openServer(`${url.scheme}:${url.path}`, { token, agentId }, clock);
 }
 
 function refuseOptions<Data extends object>(
@@ -110,6 +116,7 @@ function refuseOptions<Data extends object>(
 /**
  * A manager over an engine of your own: see "writing an engine". The manager closes it.
  *
+ * @throws {@link ContextError} INVALID for what is no engine; UNAVAILABLE when it cannot be read.
  * @example
  * ```ts
  * const manager = await managerOver(new MyEngine());
@@ -119,8 +126,25 @@ export async function managerOver<Data extends object = JsonObject>(
   engine: Engine,
   options: Omit<OpenOptions<Data>, "historyLimit" | "changeLogLimit" | "token" | "agentId"> = {},
 ): Promise<AsyncSharedContextManager<Data>> {
+  checkEngine(engine);
   checkStoreOptions(options);
   return managerFor<Data>(engine, options);
+}
+
+/** What is not there would be found out by the first call that needs it. */
+function checkEngine(engine: Partial<Engine> | null | undefined): void {
+  if (typeof engine !== "object" || engine === null) throw invalid("engine", "", "an engine", describe(engine));
+  const { supports } = engine as { supports?: Readonly<Record<string, unknown>> };
+  if (typeof supports !== "object" || supports === null) {
+    throw invalid("engine", "/supports", "an object with durable and shared", describe(supports));
+  }
+  for (const name of ["durable", "shared"] as const) {
+    if (typeof supports[name] === "boolean") continue;
+    throw invalid("engine", `/supports/${name}`, "true or false", describe(supports[name]));
+  }
+  for (const name of ["load", "commit", "list", "changes", "history", "onWake", "close"] as const) {
+    if (typeof engine[name] !== "function") throw invalid("engine", `/${name}`, "a method", describe(engine[name]));
+  }
 }
 
 async function managerFor<Data extends object>(
@@ -135,24 +159,21 @@ async function managerFor<Data extends object>(
   return managerOn<Data>(new AsyncStore({ engine, clock, admission: limits, maxContexts, head }));
 }
 
-/** What engines read of a URL themselves. */
-interface EngineUrl {
-  readonly scheme: string;
-  readonly path: string;
-  readonly parameters: URLSearchParams;
-}
-
 interface EngineEntry {
+  /** Whether the storage is a server, so that its URL has a host and may have a password. */
+  readonly hasHost: boolean;
   readonly parameters: readonly string[];
   readonly open: (url: EngineUrl, options: EngineOptions, clock: Clock) => Engine | Promise<Engine>;
 }
 
 const MEMORY: EngineEntry = {
+  hasHost: false,
   parameters: ["namespace"],
   open: (_url, options, clock) => new MemoryEngine(clock, options),
 };
 
 const SQLITE: EngineEntry = {
+  hasHost: false,
   parameters: ["namespace", "synchronous"],
   async open({ path, parameters }, options) {
     const { openSqlite } = await import("./engines/sqlite.ts");
@@ -161,6 +182,7 @@ const SQLITE: EngineEntry = {
 };
 
 const POSTGRES: EngineEntry = {
+  hasHost: true,
   parameters: ["namespace", "schema", "pool", "sslmode", "ssl"],
   async open({ scheme, path, parameters }, options) {
     const { openPostgres } = await import("./engines/postgres.ts");
@@ -169,6 +191,7 @@ const POSTGRES: EngineEntry = {
 };
 
 const REDIS: EngineEntry = {
+  hasHost: true,
   parameters: ["namespace", "timeoutMs"],
   async open({ scheme, path, parameters }, options) {
     const { openRedis } = await import("./engines/redis.ts");
@@ -193,18 +216,7 @@ async function openEngine(url: EngineUrl, options: EngineOptions, clock: Clock):
     const schemes = [...ENGINES.keys(), ...SERVERS].map((scheme) => `${scheme}:`).join(", ");
     throw invalid("url", "", `a URL that begins with one of ${schemes}`, describe(`${url.scheme}:`));
   }
-  for (const name of url.parameters.keys()) {
-    if (entry.parameters.includes(name)) continue;
-    throw invalid("url", `?${name}`, `one of ${entry.parameters.join(", ")}`, describe(name));
-  }
+  if (entry.hasHost) checkHost(url);
+  checkParameters(url, entry.parameters);
   return entry.open(url, options, clock);
-}
-
-/** What is wrong with it is told without it: there may be a password inside. */
-function parseUrl(url: unknown): EngineUrl {
-  const expected = "a URL such as sqlite:contexts.db, without NUL";
-  if (typeof url !== "string") throw invalid("url", "", expected, describe(url));
-  const [, scheme, path = "", query = ""] = /^([A-Za-z][A-Za-z0-9+.-]*):([^?]*)(?:\?(.*))?$/s.exec(url) ?? [];
-  if (scheme === undefined || url.includes("\0")) throw invalid("url", "", expected, "something else");
-  return { scheme: scheme.toLowerCase(), path, parameters: new URLSearchParams(query) };
 }

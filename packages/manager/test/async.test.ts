@@ -8,7 +8,7 @@ import {
   SharedContextManager,
 } from "shared-context-manager";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { follow, type ManualClock, manualClock, refusalOf } from "./support.ts";
+import { follow, type ManualClock, manualClock, refusal, refusalOf } from "./support.ts";
 
 const LIMITS = { historyLimit: 8, changeLogLimit: 1_000 };
 
@@ -93,6 +93,17 @@ describe("commands of one turn", () => {
       manager.create("b", {}),
     ]);
     expect([wrong.status, right.status]).toEqual(["rejected", "fulfilled"]);
+  });
+});
+
+describe("filters that no id of a storage can pass", () => {
+  it.each(["a\0b", "\ud800"])("%j is INVALID, as an id and as a prefix, whatever reads it", async (text) => {
+    for (const filter of [text, { prefix: text }]) {
+      for (const call of [() => manager.watch(filter), () => manager.subscribe(filter, () => undefined)]) {
+        expect(refusal("INVALID", call).details.argument).toBe("filter");
+      }
+    }
+    expect((await refusalOf("INVALID", manager.page({ prefix: text }))).details.path).toBe("/prefix");
   });
 });
 

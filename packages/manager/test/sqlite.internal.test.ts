@@ -1,8 +1,9 @@
 /** What only SQLite can do wrong: files of others, old and new versions, full disks, two connections, clocks. */
 
 import { spawn, spawnSync } from "node:child_process";
-import { chmodSync, readFileSync, writeFileSync } from "node:fs";
+import { chownSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import type { DatabaseSync as Database, StatementSync as Statement } from "node:sqlite";
+import { basename, dirname } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Engine } from "../src/engine.ts";
 import { openSqlite } from "../src/engines/sqlite.ts";
@@ -153,6 +154,30 @@ describe.skipIf(!isThere)("opening", () => {
     expect((await refusalOf("UNAVAILABLE", open())).cause).toBeInstanceOf(Error);
   });
 
+  it("refuses a file system that grants no write-ahead log, as one without memory to share", async () => {
+    // oxlint-disable-next-line typescript/unbound-method -- it is called on the connection that it was called on
+    const { prepare } = DatabaseSync!.prototype;
+    vi.spyOn(DatabaseSync!.prototype, "prepare").mockImplementation(function (this: Database, sql) {
+      return prepare.call(this, sql.replace("journal_mode = WAL", "journal_mode = DELETE"));
+    });
+    const { message } = await refusalOf("UNSUPPORTED", openManager(`sqlite:${file}`));
+    expect(message).toContain("WAL");
+    expect(message).toContain("delete");
+  });
+
+  it("takes a path that begins with file: for a path, and for nothing in memory", async () => {
+    const before = process.cwd();
+    process.chdir(dirname(file));
+    try {
+      const manager = closing(await openManager("sqlite:file::memory:"));
+      await manager.create("a", {});
+      expect(manager.supports).toMatchObject({ durable: true, shared: true });
+      expect(existsSync(directory.file("file::memory:"))).toBe(true);
+    } finally {
+      process.chdir(before);
+    }
+  });
+
   it("sets synchronous as it was told to: full without being told", async () => {
     const exec = vi.spyOn(DatabaseSync!.prototype, "exec");
     await open("");
@@ -277,6 +302,35 @@ describe.skipIf(!isThere)("two connections", () => {
     expect(await commitOne(one, creates(entryOf("b")))).toBeGreaterThan(revision);
   });
 
+  it("get revisions of their own when a commit is tried again, in what is told as in what is stored", async () => {
+    const [one, other] = [await openEngine(), await openEngine()];
+    const entry = entryOf("a");
+    const first = await commitOne(one, creates(entry));
+    failOnce(Object.assign(new Error("database is locked"), { errcode: 5 }));
+    // oxlint-disable-next-line typescript/unbound-method -- it is called on the connection that it was called on
+    const { exec } = DatabaseSync!.prototype;
+    let between: Promise<number> | undefined;
+    vi.spyOn(DatabaseSync!.prototype, "exec").mockImplementation(function (this: Database, sql) {
+      exec.call(this, sql);
+      if (sql === "ROLLBACK") between ??= commitOne(other, creates(entryOf("b")));
+    });
+    const next = {
+      ...nextOf(entry),
+      lock: { owner: "ann", token: -1, sinceMs: 0, expiresAtMs: null, deadlineMs: null },
+    };
+    const created = entryOf("c", {}, 1);
+    const outcomes = await one.commit([transactionOf(replaces(next, first)), transactionOf(creates(created))]);
+    expect(await between).toBe(first + 1);
+    expect(outcomes).toEqual([2, 3].map((n) => ({ kind: "ok", revision: first + n })));
+    expect([next.revision, next.incarnation, next.lock.token]).toEqual([first + 2, first, first + 2]);
+    expect([created.revision, created.incarnation]).toEqual([first + 3, first + 3]);
+    const { entries } = await other.load(["a", "c"]);
+    expect(entries.map((stored) => stored?.revision)).toEqual([first + 2, first + 3]);
+    expect(entries[0]?.lock?.token).toBe(first + 2);
+    const { changes } = await other.changes({ after: first + 1, limit: 10 });
+    expect(changes.map((change) => change.entry?.revision)).toEqual([first + 2, first + 3]);
+  });
+
   it("find out in the log what became of a commit that has ended in an error", async () => {
     const engine = await openEngine();
     const failure = new Error("cut off");
@@ -344,6 +398,25 @@ describe.skipIf(!isThere)("two connections", () => {
     vi.restoreAllMocks();
     expect([oldest, changes.map(({ revision }) => revision)]).toEqual([1, [1, 2]]);
     expect((await other.changes({ after: 0, limit: 10 })).oldest).toBe(2);
+  });
+
+  it("load several contexts as of one moment, whoever commits between the reading of one and the next", async () => {
+    const other = await openEngine();
+    const entries = [entryOf("a"), entryOf("b")];
+    const first = await commitOne(other, ...entries.map(creates));
+    const one = await openEngine();
+    // oxlint-disable-next-line typescript/unbound-method -- it is called on the statement that it was called on
+    const { get } = StatementSync!.prototype;
+    let between: Promise<number> | undefined;
+    vi.spyOn(StatementSync!.prototype, "get").mockImplementation(function (this: Statement, ...values) {
+      const row = get.apply(this, values);
+      if (values.includes("a")) between ??= commitOne(other, ...entries.map((entry) => replaces(nextOf(entry), first)));
+      return row;
+    });
+    const loaded = await one.load(["a", "b"]);
+    expect(await between).toBe(first + 1);
+    expect([loaded.head, loaded.entries.map((entry) => entry?.revision)]).toEqual([first, [first, first]]);
+    expect((await one.load(["a", "b"])).entries.map((entry) => entry?.revision)).toEqual([first + 1, first + 1]);
   });
 
   it("wait for a lock of the file and go on when it is free", async () => {
@@ -471,6 +544,43 @@ describe.skipIf(!isThere || !stripsTypes)("a full disk", () => {
   });
 });
 
+describe.skipIf(!isThere || !stripsTypes)("a file that its mode keeps a process from writing", () => {
+  it("is UNAVAILABLE to open, and as good as before when it may be written again", () => {
+    const source = (path: string): string => JSON.stringify(new URL(`../src/${path}`, import.meta.url).href);
+    const nobody = 65_534;
+    // Root may write whatever the mode says.
+    const isRoot = process.getuid?.() === 0;
+    if (isRoot) chownSync(dirname(file), nobody, nobody);
+    const { stdout, stderr } = run(
+      "",
+      `import { chmodSync, readdirSync } from "node:fs";
+       import { dirname } from "node:path";
+       import { openManager } from ${source("index.ts")};
+       import ${source("engines/sqlite.ts")};
+       if (${isRoot}) (process.setgroups([]), process.setgid(${nobody}), process.setuid(${nobody}));
+       const file = ${JSON.stringify(file)};
+       const open = () => openManager("sqlite:" + file);
+       const first = await open();
+       await first.create("a", {});
+       await first.close();
+       chmodSync(file, 0o444);
+       const refused = await open().then(() => "opened", (error) => error.code + " " + error.message);
+       const left = readdirSync(dirname(file));
+       chmodSync(file, 0o644);
+       const again = await open();
+       const { version } = await again.update("a", { step: 1 }, "1");
+       await again.close();
+       console.log(JSON.stringify({ refused, left, version }));`,
+    );
+    const told = JSON.parse(stdout || JSON.stringify({ stderr })) as object;
+    expect(told).toEqual({
+      refused: expect.stringMatching(/^UNAVAILABLE .*may not write the file/) as string,
+      left: [basename(file)],
+      version: "2",
+    });
+  });
+});
+
 describe.skipIf(!isThere || !stripsTypes)("a process that is killed", () => {
   it("takes nothing with it that was acknowledged, and leaves at most the write that was under way", async () => {
     await (await open()).close();
@@ -518,14 +628,6 @@ describe.skipIf(!isThere)("a file that cannot be written", () => {
     run.mockRestore();
     expect((await manager.get("a"))?.version).toBe("1");
     expect((await manager.update("a", { step: 2 }, context)).version).toBe("2");
-  });
-
-  it.skipIf(process.getuid?.() === 0)("by its mode is UNAVAILABLE to open", async () => {
-    await (await open()).close();
-    chmodSync(file, 0o444);
-    await refusalOf("UNAVAILABLE", open());
-    chmodSync(file, 0o644);
-    await expect(open()).resolves.toBeDefined();
   });
 });
 

@@ -1,7 +1,8 @@
 import type { AcquireCommand, AcquireOptions } from "../commands.ts";
 import { holding } from "../entry.ts";
-import { ContextError } from "../errors.ts";
+import { ContextError, type LockHolding } from "../errors.ts";
 import { type AsyncLease, leaseOn } from "./lease.ts";
+import { LATE, type Patience, within } from "./patience.ts";
 import { Busy, type SharedStore } from "./shared-store.ts";
 import type { Patient } from "./turnstile.ts";
 
@@ -13,34 +14,53 @@ export async function acquire<Data extends object>(
   store: SharedStore,
   request: AcquireCommand,
 ): Promise<AsyncLease<Data>> {
-  const { contextIds, signal } = request;
+  const { contextIds, signal, timeoutMs } = request;
   signal?.throwIfAborted();
+  const patience = { clock: store.clock, endsAtMs: store.clock.leaseMs() + timeoutMs, signal };
   if (!contextIds.some((contextId) => store.turnstile.isAwaited(contextId))) {
-    const outcome = await take<Data>(store, request);
-    if (!(outcome instanceof Busy)) return orGivenBack(outcome, signal);
+    const outcome = await take<Data>(store, request, patience);
+    if (outcome === LATE) {
+      const details = { contextId: contextIds[0] ?? "", timeoutMs, position: 1, holder: null };
+      throw store.refusal(new ContextError("TIMEOUT", details));
+    }
+    if (outcome instanceof Busy) return new Seeker<Data>(store, request, patience).seek();
+    // The abort has come between the grant and its receipt.
+    if (signal?.aborted === true) throw await givenBack(outcome, patience, signal.reason);
+    return outcome;
   }
-  return new Seeker<Data>(store, request).seek();
+  return new Seeker<Data>(store, request, patience).seek();
 }
 
-/** The lease, or the lock that is in the way. */
+/** The lease, or the lock that is in the way. What is granted to somebody who waits no longer is given back. */
 async function take<Data extends object>(
   store: SharedStore,
   request: AcquireCommand,
-): Promise<AsyncLease<Data> | Busy> {
+  patience: Patience,
+): Promise<AsyncLease<Data> | Busy | typeof LATE> {
+  const asked = ask<Data>(store, request);
+  let outcome: AsyncLease<Data> | Busy | typeof LATE = LATE;
+  try {
+    outcome = await within(asked, patience);
+    return outcome;
+  } finally {
+    if (outcome === LATE) asked.then((late) => (late instanceof Busy ? undefined : late.release())).catch(ignore);
+  }
+}
+
+async function ask<Data extends object>(store: SharedStore, request: AcquireCommand): Promise<AsyncLease<Data> | Busy> {
   const granted = await store.grant(request);
   if (!(granted instanceof Busy)) return leaseOn<Data>(store, request, granted[0]?.lock?.token ?? 0);
   store.turnstile.holds(granted.contextId, granted.holder?.owner ?? null);
   return granted;
 }
 
-/** An abort that comes between the grant and its receipt gives the lease back. */
-async function orGivenBack<Data extends object>(
-  lease: AsyncLease<Data>,
-  signal: AbortSignal | undefined,
-): Promise<AsyncLease<Data>> {
-  if (signal?.aborted !== true) return lease;
-  await lease.release().catch(() => undefined);
-  throw signal.reason;
+/** The caller has been told already. */
+function ignore(): void {}
+
+/** @returns the reason, when the lock is free again, or when that is not known soon. */
+async function givenBack(lease: { release(): Promise<void> }, { clock }: Patience, reason: unknown): Promise<unknown> {
+  await within(lease.release().catch(ignore), { clock, endsAtMs: 0, signal: undefined });
+  return reason;
 }
 
 /** A lock that another process frees is raced for: not all at the same instant. */
@@ -54,18 +74,18 @@ class Seeker<Data extends object> implements Patient {
   readonly contextIds: readonly string[];
   readonly #store: SharedStore;
   readonly #request: AcquireCommand;
-  readonly #endsAtMs: number;
+  readonly #patience: Patience;
   #wake: (() => void) | undefined;
   #hasNews = true;
   #failure: { readonly reason: unknown } | undefined;
   #busy: Busy | undefined;
 
-  constructor(store: SharedStore, request: AcquireCommand) {
+  constructor(store: SharedStore, request: AcquireCommand, patience: Patience) {
     this.agentId = request.agentId;
     this.contextIds = request.contextIds;
     this.#store = store;
     this.#request = request;
-    this.#endsAtMs = store.clock.leaseMs() + request.timeoutMs;
+    this.#patience = patience;
   }
 
   async seek(): Promise<AsyncLease<Data>> {
@@ -101,7 +121,8 @@ class Seeker<Data extends object> implements Patient {
     const { turnstile } = this.#store;
     if (turnstile.cycle(this) === undefined) return;
     for (const contextId of this.contextIds) {
-      const entry = await this.#store.load(contextId);
+      const entry = await within(this.#store.load(contextId), this.#patience);
+      if (entry === LATE) return;
       turnstile.holds(contextId, entry?.lock?.owner ?? null);
     }
     const cycle = turnstile.cycle(this);
@@ -124,18 +145,19 @@ class Seeker<Data extends object> implements Patient {
       if (this.#failure !== undefined) throw this.#failure.reason;
       if (this.#hasNews && this.#store.turnstile.isFirst(this)) {
         this.#hasNews = false;
-        const outcome = await take<Data>(this.#store, this.#request);
+        const outcome = await take<Data>(this.#store, this.#request, this.#patience);
+        if (outcome === LATE) throw await this.#timeout();
         if (!(outcome instanceof Busy)) return this.#unlessTooLate(outcome);
         this.#busy = outcome;
       }
-      if (this.#store.clock.leaseMs() >= this.#endsAtMs) throw await this.#timeout();
+      if (this.#store.clock.leaseMs() >= this.#patience.endsAtMs) throw await this.#timeout();
       if (this.#failure === undefined && !(this.#hasNews && this.#store.turnstile.isFirst(this))) await this.#sleep();
     }
   }
 
   /** Until there is news, the lock lapses, or the time is up. */
   async #sleep(): Promise<void> {
-    const leftMs = this.#endsAtMs - this.#store.clock.leaseMs();
+    const leftMs = this.#patience.endsAtMs - this.#store.clock.leaseMs();
     // Whoever is not first in line is woken when it is.
     const lapsesInMs = this.#store.turnstile.isFirst(this) ? (this.#busy?.lapsesInMs ?? Infinity) : Infinity;
     let cancel: (() => void) | undefined;
@@ -162,8 +184,7 @@ class Seeker<Data extends object> implements Patient {
 
   async #unlessTooLate(lease: AsyncLease<Data>): Promise<AsyncLease<Data>> {
     if (this.#failure === undefined) return lease;
-    await lease.release().catch(() => undefined);
-    throw this.#failure.reason;
+    throw await givenBack(lease, this.#patience, this.#failure.reason);
   }
 
   async #timeout(): Promise<ContextError> {
@@ -173,8 +194,12 @@ class Seeker<Data extends object> implements Patient {
     const contextId = this.#busy?.contextId ?? held ?? this.contextIds[0] ?? "";
     const position = turnstile.position(this, contextId);
     // One that was never first has never asked.
-    const lock = this.#busy?.holder ?? (await this.#store.load(contextId))?.lock ?? null;
-    const holder = lock === null || "since" in lock ? lock : holding(lock);
+    const holder = this.#busy?.holder ?? (await this.#holderOf(contextId));
     return this.#store.refusal(new ContextError("TIMEOUT", { contextId, timeoutMs, position, holder }));
+  }
+
+  async #holderOf(contextId: string): Promise<LockHolding | null> {
+    const entry = await within(this.#store.load(contextId), this.#patience);
+    return entry === LATE || entry === undefined || entry.lock === null ? null : holding(entry.lock);
   }
 }

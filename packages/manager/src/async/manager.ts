@@ -6,11 +6,11 @@ import {
   type ForceUnlockOptions,
   type PageOptions,
   readAfter,
-  readFilter,
   readFlag,
   readForce,
   readPage,
   readSignal,
+  readStorableFilter,
   readTimeout,
   type WatchOptions,
 } from "../arguments.ts";
@@ -337,7 +337,7 @@ export class AsyncSharedContextManager<Data extends object = JsonObject> {
    */
   watch(filter?: ContextFilter, options?: WatchOptions): AsyncIterableIterator<Change<Data>, undefined> {
     this.#store.checkOpen();
-    const heard = readFilter(filter);
+    const heard = readStorableFilter(filter);
     const after = readAfter(options);
     const coalesce = readFlag(options, "coalesce");
     return new Cursor<Data>(this.#store.follower, { filter: heard, after, coalesce, signal: readSignal(options) });
@@ -360,7 +360,7 @@ export class AsyncSharedContextManager<Data extends object = JsonObject> {
    */
   subscribe(filter: ContextFilter | undefined, listener: (change: Change<Data>) => void): () => void {
     this.#store.checkOpen();
-    const heard = readFilter(filter);
+    const heard = readStorableFilter(filter);
     checkFunction("listener", listener);
     return this.#store.follower.subscribe(heard, listener);
   }

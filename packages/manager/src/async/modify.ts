@@ -30,7 +30,7 @@ export async function modify<Data extends object>(
   signal?.throwIfAborted();
   for (let attempt = 1; ; attempt++) {
     check();
-    const entry = await store.load(contextId);
+    const entry = await unlessAborted(store.load(contextId), signal);
     if (entry === undefined) throw store.refusal(new ContextError("NOT_FOUND", { contextId }));
     const context = wrap<Data>(entry);
     const data = await unlessAborted(change(context), signal);
@@ -39,7 +39,7 @@ export async function modify<Data extends object>(
       const next = merges
         ? store.edit(mergeCommand(author, context, data, options))
         : store.update(updateCommand(author, contextId, data, context, options));
-      return wrap<Data>(await next);
+      return wrap<Data>(await unlessAborted(next, signal));
     } catch (error) {
       if (attempt >= attempts || !isContextError(error, "CONFLICT")) throw error;
     }

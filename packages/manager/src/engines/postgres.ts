@@ -11,6 +11,7 @@ import {
   type EnginePage,
   type EngineSupports,
   type Loaded,
+  pageStart,
   type Transaction,
 } from "../engine.ts";
 import type { Entry } from "../entry.ts";
@@ -130,7 +131,7 @@ export class PostgresEngine implements Engine {
   }
 
   async list({ prefix, after, limit }: Parameters<Engine["list"]>[0]): Promise<EnginePage> {
-    const rows = await this.#read({ text: this.#sql.page, values: [this.#ns, after ?? 0, prefix, limit] });
+    const rows = await this.#read({ text: this.#sql.page, values: [this.#ns, pageStart(after), prefix, limit] });
     const found = rows.filter(([, seq]) => seq != null);
     const entries = found.map(([, , id, revision, text]) =>
       decodeStored(id as string, text as string, Number(revision)),

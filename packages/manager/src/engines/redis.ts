@@ -1,21 +1,22 @@
 /**
  * Many machines over one Redis or Valkey server, through node-redis.
  *
- * All that a commit writes, one script writes at once. Reads are single commands, which a server without memory still
- * answers, as it does not a `MULTI`. The server's clock is
- * the clock of all. What a failover can lose is in docs/engines-redis.md.
+ * All that a commit writes, one script writes at once. Reads are single commands: a server that is out of memory still
+ * answers those, and refuses a `MULTI`. The server's clock is the clock of all. What a failover can lose is in
+ * docs/engines-redis.md.
  */
 
-import type {
-  CommitOutcome,
-  Engine,
-  EngineChange,
-  EngineChanges,
-  EngineOptions,
-  EnginePage,
-  EngineSupports,
-  Loaded,
-  Transaction,
+import {
+  type CommitOutcome,
+  type Engine,
+  type EngineChange,
+  type EngineChanges,
+  type EngineOptions,
+  type EnginePage,
+  type EngineSupports,
+  type Loaded,
+  pageStart,
+  type Transaction,
 } from "../engine.ts";
 import type { Entry } from "../entry.ts";
 import type { ContextError } from "../errors.ts";
@@ -56,7 +57,7 @@ export async function openRedis(
 ): Promise<Engine> {
   const timeoutMs = timeoutOf(parameters);
   const target = optionsOf(scheme, path, timeoutMs);
-  const keys = keysOf(parameters.get("namespace") ?? "");
+  const keys = keysOf(parameters.get("namespace") ?? "", target.database);
   const sha = await digestOf(COMMIT);
   const used = driver ?? (await loadDriver());
   const engine = new RedisEngine(keys, sha, options, {
@@ -148,7 +149,7 @@ export class RedisEngine implements Engine {
     const read = (commands: readonly Command[]): Promise<unknown[]> => this.#read(commands);
     const entries: Entry[] = [];
     let head: number | undefined;
-    for (let from: number | undefined = Number(after ?? 0); ;) {
+    for (let from: number | undefined = pageStart(after); ;) {
       const floor = this.#mark.seen;
       const { stored, texts, next } = await readChunk(read, this.#keys, from, prefix, limit - entries.length);
       head ??= this.#headFrom(stored, floor).head;
@@ -177,13 +178,13 @@ export class RedisEngine implements Engine {
       // The head as of before the items, which then are all there is up to it; trimming may have come between.
       const { head: known, oldest } = endsOf(this.#headFrom(before, floor), items, from, parseHead(later));
       const last = items.at(-1);
-      const through = last === undefined ? from : lastOf(last);
-      const head = Math.max(known, through);
+      // Where nothing comes after it, `from` says nothing: whoever asks may be past the head.
+      const head = last === undefined ? known : Math.max(known, lastOf(last));
       // What comes after a gap is for the next call to find out about.
       if (changes.length > 0 && oldest > from + 1) return { changes, head, oldest: after + 1 };
       for (const item of items)
         for (const one of decodeItem(item)) if (one.revision > from) changes.push(...one.changes);
-      from = through;
+      if (last !== undefined) from = lastOf(last);
       // Renewals of leases are in the log and are no changes: to stop at them would hide what follows.
       if (from >= head || changes.length >= limit) return { changes, head, oldest };
     }

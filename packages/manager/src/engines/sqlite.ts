@@ -7,15 +7,16 @@
  */
 
 import type { DatabaseSync } from "node:sqlite";
-import type {
-  CommitOutcome,
-  Engine,
-  EngineChanges,
-  EngineOptions,
-  EnginePage,
-  EngineSupports,
-  Loaded,
-  Transaction,
+import {
+  type CommitOutcome,
+  type Engine,
+  type EngineChanges,
+  type EngineOptions,
+  type EnginePage,
+  type EngineSupports,
+  type Loaded,
+  type Transaction,
+  unsettle,
 } from "../engine.ts";
 import type { Entry } from "../entry.ts";
 import { invalid } from "../errors.ts";
@@ -23,7 +24,7 @@ import { Archive } from "./sqlite/archive.ts";
 import { reading, translated, whenFree } from "./sqlite/busy.ts";
 import { changesIn, type ChangesRow, madeBy } from "./sqlite/changes.ts";
 import { Contexts, type Statements } from "./sqlite/contexts.ts";
-import { checkVersion, inTransaction, loadDriver, namespaceOf, prepareFile } from "./sqlite/file.ts";
+import { checkVersion, checkWritable, inTransaction, loadDriver, namespaceOf, prepareFile } from "./sqlite/file.ts";
 import { currentBase, type LeaseBase, uptimeMs } from "./sqlite/lease-clock.ts";
 import { Log } from "./sqlite/log.ts";
 import { SQL } from "./sqlite/statements.ts";
@@ -37,13 +38,15 @@ export async function openSqlite(path: string, parameters: URLSearchParams, opti
     throw invalid("url", "?synchronous", "full or normal", JSON.stringify(synchronous));
   }
   if (path === "") throw invalid("url", "", "a path, as in sqlite:contexts.db", "none");
+  const isFile = path !== ":memory:";
+  if (isFile) checkWritable(path);
   let database: DatabaseSync | undefined;
   try {
-    database = new Database(path, { timeout: 0 });
+    // The driver would take what begins with file: for a URL, whose parameters could make something else of it.
+    database = new Database(path.startsWith("file:") ? `./${path}` : path, { timeout: 0 });
     await whenFree(() => checkVersion(database as DatabaseSync));
-    await whenFree(() => prepareFile(database as DatabaseSync, synchronous));
+    await whenFree(() => prepareFile(database as DatabaseSync, isFile, synchronous));
     const namespace = await whenFree(() => namespaceOf(database as DatabaseSync, parameters.get("namespace") ?? ""));
-    const isFile = path !== ":memory:";
     return await whenFree(() => new SqliteEngine(database as DatabaseSync, namespace, isFile, options));
   } catch (error) {
     if (database?.isOpen === true) database.close();
@@ -77,13 +80,15 @@ export class SqliteEngine implements Engine {
   }
 
   async load(ids: readonly string[], counts = false): Promise<Loaded> {
-    return reading(() => {
+    const read = (): Loaded => {
       this.#log.catchUp();
       const entries = ids.map((id) => this.#contexts.get(id));
       const contexts = counts ? this.#contexts.count() : undefined;
       const time = { wallMs: Date.now(), leaseMs: uptimeMs() + this.#base.offsetMs };
       return { entries, time, head: this.#log.head, contexts };
-    });
+    };
+    // Most loads are of one context, and its row is of one moment by itself.
+    return reading(() => (ids.length > 1 || counts ? this.#atOneMoment(read) : read()));
   }
 
   async commit(transactions: readonly Transaction[]): Promise<CommitOutcome[]> {
@@ -141,10 +146,10 @@ export class SqliteEngine implements Engine {
   #commitNow(transactions: readonly Transaction[]): CommitOutcome[] {
     this.#sql.begin.run();
     let outcomes: CommitOutcome[] = [];
+    const revisions: number[] = [];
     let isEnding = false;
     try {
       this.#log.confirm();
-      const revisions: number[] = [];
       outcomes = transactions.map((transaction) => this.#apply(transaction, revisions));
       isEnding = true;
       this.#sql.commit.run();
@@ -154,13 +159,16 @@ export class SqliteEngine implements Engine {
       const isOpen = this.#database.isTransaction;
       if (isOpen) this.#database.exec("ROLLBACK");
       // What could be rolled back has not happened; of what has ended in an error, the log knows.
-      if (isEnding && !isOpen) return this.#ended(transactions, outcomes, error);
+      const ended = isEnding && !isOpen ? this.#ended(transactions, outcomes, error) : undefined;
+      if (ended !== undefined) return ended;
+      // The next try may get other revisions.
+      for (const { writes } of transactions) for (const { next } of writes) if (next != null) unsettle(next, revisions);
       throw error;
     }
   }
 
-  /** What became of a COMMIT that has failed: on a full disk SQLite has rolled back by itself. */
-  #ended(transactions: readonly Transaction[], outcomes: CommitOutcome[], cause: unknown): CommitOutcome[] {
+  /** What became of a COMMIT that has failed: nothing, where SQLite has rolled back by itself, as on a full disk. */
+  #ended(transactions: readonly Transaction[], outcomes: CommitOutcome[], cause: unknown): CommitOutcome[] | undefined {
     const index = outcomes.findIndex(({ kind }) => kind === "ok");
     const first = outcomes[index];
     if (first?.kind !== "ok") return outcomes;
@@ -170,8 +178,7 @@ export class SqliteEngine implements Engine {
     } catch {
       return transactions.map(() => ({ kind: "indeterminate", cause }));
     }
-    if (row?.op === transactions[index]?.opId) return outcomes;
-    throw cause;
+    return row?.op === transactions[index]?.opId ? outcomes : undefined;
   }
 
   #apply(transaction: Transaction, revisions: number[]): CommitOutcome {

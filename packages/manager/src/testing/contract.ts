@@ -2,7 +2,7 @@
 
 import type { AsyncSharedContextManager } from "../async/manager.ts";
 import { SharedContextManager } from "../manager.ts";
-import { equal, holds } from "./assert.ts";
+import { equal, holds, refused } from "./assert.ts";
 import type { Claim } from "./case.ts";
 import { type Ground, oneOf } from "./ground.ts";
 import { outcomesOf, type Script } from "./script.ts";
@@ -55,6 +55,7 @@ export const contract: readonly Claim<Ground>[] = [
       );
       const rest = second.next === undefined ? [] : (await manager.page({ prefix: "a", after: second.next })).contexts;
       equal(rest.length, 0, "what the last page leads to");
+      await refused("INVALID", manager.page({ after: "no cursor" }), "a page after what none has ended with");
     },
   },
   {

@@ -61,6 +61,18 @@ export const log: readonly Claim<EngineGround>[] = [
     },
   },
   {
+    name: "says where its head is also to who asks for what comes after a revision that it never had",
+    async check(ground) {
+      const engine = await ground.open();
+      const check = async (head: number): Promise<void> => {
+        const page = await engine.changes({ after: head + 50, limit: 10 });
+        equal({ changes: page.changes, head: page.head }, { changes: [], head }, `what comes after ${head + 50}`);
+      };
+      await check(0);
+      await check(await commitOne(engine, creates(entryOf("a"))));
+    },
+  },
+  {
     name: "gives at least as many as asked for and never tears a transaction apart",
     async check(ground) {
       const engine = await ground.open();

@@ -1,7 +1,7 @@
 /** Pages of contexts, in the order of their creation. */
 
 import type { Engine } from "../engine.ts";
-import { equal, holds } from "./assert.ts";
+import { equal, holds, refused } from "./assert.ts";
 import { commitOne, creates, deletes, entryOf, listed, loadOne, logSince, nextOf, replaces } from "./entries.ts";
 import type { Claim } from "./case.ts";
 import type { EngineGround } from "./harness.ts";
@@ -55,6 +55,17 @@ export const pages: readonly Claim<EngineGround>[] = [
       for (const limit of [1, 2, 3, 6, 7, 8]) equal(await idsOf(engine, "", limit), ids, `in pages of ${limit}`);
       const { entries } = await engine.list({ prefix: "", after: undefined, limit: 3 });
       equal(entries.length, 3, "the length of a page of 3");
+    },
+  },
+  {
+    name: "do not go on from what no page has ended with: INVALID",
+    async check(ground) {
+      const engine = await ground.open();
+      await create(engine, "a");
+      for (const after of ["", "no cursor"]) {
+        const page = Promise.resolve().then(() => engine.list({ prefix: "", after, limit: 10 }));
+        await refused("INVALID", page, `a page after ${JSON.stringify(after)}`);
+      }
     },
   },
   {

@@ -202,6 +202,15 @@ export const mutants: readonly Mutant[] = [
     over: (engine) => ({ load: async (ids) => ({ ...(await engine.load(ids)), contexts: 0 }) }),
   },
   {
+    breaks: "takes what it is asked for for its head",
+    over: (engine) => ({
+      async changes(query) {
+        const page = await engine.changes(query);
+        return { ...page, head: Math.max(page.head, query.after) };
+      },
+    }),
+  },
+  {
     breaks: "is one behind with head",
     over: (engine) => ({
       async load(ids, counts) {
@@ -230,6 +239,12 @@ export const mutants: readonly Mutant[] = [
         if (page.next === undefined || page.entries.length < 2) return page;
         return { ...page, next: String(Number(page.next) - 1) };
       },
+    }),
+  },
+  {
+    breaks: "begins anew after what no page has ended with",
+    over: (engine) => ({
+      list: ({ after, ...query }) => engine.list({ ...query, after: /^\d+$/.test(after ?? "") ? after : undefined }),
     }),
   },
   {

@@ -11,7 +11,7 @@ import type * as tables from "../../src/engines/postgres/migrations/0001-initial
 import { refusalOf } from "../support.ts";
 import { findServer, type UrlOptions } from "./postgres-server.ts";
 import { type Proxy, startProxy } from "./proxy.ts";
-import { moduleOf } from "./support.ts";
+import { moduleOf, testedVersion } from "./support.ts";
 
 const { openPostgres } = await moduleOf<typeof postgres>("engines/postgres");
 const { initial } = await moduleOf<typeof tables>("engines/postgres/migrations/0001-initial");
@@ -269,7 +269,8 @@ describe.skipIf(found === undefined)("postgres", () => {
     try {
       const { loadDriver } = await moduleOf<typeof driver>("engines/postgres/driver");
       const error = await refusalOf("MISSING_DEPENDENCY", loadDriver());
-      expect(error.message).toContain("npm install pg@8");
+      const [major, minor] = testedVersion("pg");
+      expect(error.message).toContain(`npm install pg@^${major}.${minor}`);
     } finally {
       vi.doUnmock("pg");
     }

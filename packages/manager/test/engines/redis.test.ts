@@ -1,7 +1,7 @@
 /** Redis passes the kit, and what is Redis's own holds. */
 
-import { readFileSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
+import { createClient } from "redis";
 import { openManager } from "shared-context-manager";
 import { engineSuite, runWith } from "shared-context-manager/testing";
 import { afterAll, describe, expect, it, vi } from "vitest";
@@ -20,7 +20,7 @@ import {
 } from "../../src/testing/entries.ts";
 import { type Proxy, startProxy } from "./proxy.ts";
 import { findServer } from "./redis-server.ts";
-import { moduleOf } from "./support.ts";
+import { moduleOf, testedVersion } from "./support.ts";
 
 const { openRedis } = await moduleOf<typeof RedisModule>("engines/redis");
 const { keysOf } = await moduleOf<typeof KeysModule>("engines/redis/keys");
@@ -95,6 +95,30 @@ describe.skipIf(found === undefined)("redis", () => {
       const datas = await Promise.all(managers.map(async (manager) => (await manager.get("}:entries"))?.data));
       expect(datas).toEqual(names.map((_, index) => ({ index })));
       await Promise.all(managers.map((manager) => manager.close()));
+    });
+
+    it("is apart for each database, and so is what is announced: a revision of one says nothing of another", async () => {
+      const names = server.namespace("database");
+      const [first, second] = [keysOf(names, 0), keysOf(names, 1)];
+      const [listener, cleaner] = [0, 1].map((database) => createClient({ url: server.url, database }));
+      await Promise.all([listener, cleaner].map((client) => client?.connect()));
+      const heard: string[] = [];
+      const hear = (message: string, channel: string): unknown => heard.push(`${channel} ${message}`);
+      await listener?.subscribe([first.wake, second.wake], hear);
+      for (const [database, commits] of [
+        [1, 2],
+        [0, 1],
+      ] as const) {
+        const path = `//${server.host}:${server.port}/${database}`;
+        const engine = await openRedis("redis", path, new URLSearchParams({ namespace: names }), OPTIONS);
+        for (let n = 0; n < commits; n++) await engine.commit([transactionOf(creates(newEntry(`id-${n}`)))]);
+        await engine.close();
+      }
+      await vi.waitFor(() => expect(heard.at(-1)).toBe(`${first.wake} 1`));
+      expect(heard).toEqual([`${second.wake} 1`, `${second.wake} 2`, `${first.wake} 1`]);
+      await cleaner?.unlink([second.entries, second.order, second.log, second.versions]);
+      listener?.destroy();
+      cleaner?.destroy();
     });
 
     it("has one hash tag in every key, so that a cluster keeps it together", () => {
@@ -290,7 +314,8 @@ describe.skipIf(found === undefined)("redis", () => {
     });
 
     it.each([
-      ["redis:", "without a host"],
+      ["redis:secret", "one without //"],
+      ["redis://", "without a host"],
       ["redis:///1", "without a host"],
       ["redis://host/one", "no number"],
       ["redis://u:sec%ret@host", "cannot be read"],
@@ -311,12 +336,8 @@ describe.skipIf(found === undefined)("redis", () => {
       const error: unknown = await openManager(server.url).catch((reason: unknown) => reason);
       vi.doUnmock("redis");
       expect(error).toMatchObject({ code: "MISSING_DEPENDENCY", details: { dependency: "redis" } });
-      const { devDependencies } = JSON.parse(
-        readFileSync(new URL("../../../../package.json", import.meta.url), "utf8"),
-      ) as {
-        devDependencies: Record<string, string>;
-      };
-      expect(String(error)).toContain(`npm install redis@${devDependencies["redis"]}`);
+      const [major, minor] = testedVersion("redis");
+      expect(String(error)).toContain(`npm install redis@^${major}.${minor}`);
     });
 
     it("that leads nowhere is UNAVAILABLE, and its password in no message", async () => {

@@ -1,5 +1,7 @@
 /** SQLite passes the kit, in files and in memory. */
 
+import { readFileSync, writeFileSync } from "node:fs";
+import type { Engine } from "shared-context-manager";
 import type * as sqlite from "../../src/engines/sqlite.ts";
 import { engineSuite, runWith } from "shared-context-manager/testing";
 import { afterAll, describe, it } from "vitest";
@@ -15,9 +17,23 @@ describe.skipIf(!isThere)("engines", async () => {
   afterAll(() => directory.remove());
   const parameters = new URLSearchParams({ synchronous: "normal", namespace: "kit" });
 
+  const files = new Map<Engine, string>();
   const file = engineSuite({
     name: "sqlite: a file",
-    open: (store, options) => openSqlite(directory.file(`${store}.db`), parameters, options),
+    async open(store, options) {
+      const path = directory.file(`${store}.db`);
+      const engine = await openSqlite(path, parameters, options);
+      files.set(engine, path);
+      return engine;
+    },
+    async crash(engine) {
+      const path = files.get(engine) ?? "";
+      const paths = [path, `${path}-wal`, `${path}-shm`];
+      const left = paths.map((one) => readFileSync(one));
+      // It tidies up, which the death of a process does not: so the files are put back as they were.
+      await engine.close();
+      for (const [index, one] of paths.entries()) writeFileSync(one, left[index] ?? "");
+    },
   });
   const memory = engineSuite({
     name: "sqlite::memory:",

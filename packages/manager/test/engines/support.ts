@@ -1,6 +1,6 @@
 /** Engines are not exported from the package: tests of the build take them from the build, as they take everything else. */
 
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { isBuiltin } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -35,4 +35,11 @@ export async function hasSqlite(): Promise<boolean> {
   const { version } = database.prepare("SELECT sqlite_version() AS version").get() as { version: string };
   database.close();
   return version.localeCompare("3.51.3", "en", { numeric: true }) >= 0;
+}
+
+/** The version of a driver that the tests run with, part by part: what is told to install must have it. */
+export function testedVersion(driver: string): string[] {
+  const manifest = readFileSync(new URL("../../../../package.json", import.meta.url), "utf8");
+  const { devDependencies } = JSON.parse(manifest) as { devDependencies: Readonly<Record<string, string>> };
+  return (devDependencies[driver] ?? "").split(".");
 }

@@ -1,7 +1,7 @@
 /** PostgreSQL over TLS: encrypted or not at all, and with nobody who cannot show who he is. */
 
 import { execFile } from "node:child_process";
-import { appendFileSync, chmodSync } from "node:fs";
+import { appendFileSync } from "node:fs";
 import { join } from "node:path";
 import { inspect, promisify } from "node:util";
 import { fileURLToPath } from "node:url";
@@ -9,7 +9,8 @@ import { openManager } from "shared-context-manager";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { TYPED_NODE } from "../processes/typed-node.ts";
 import { refusalOf } from "../support.ts";
-import { handOver, programNamed, skipped } from "./own-server.ts";
+import { certify } from "./certificate.ts";
+import { programNamed, skipped } from "./own-server.ts";
 import { ownPostgres } from "./own-postgres.ts";
 
 const SUITE = "tls.long.test.ts";
@@ -103,14 +104,9 @@ async function serverWithTls(file: string): ReturnType<typeof ownPostgres> {
   return ownPostgres(SUITE, {
     access: ["host all postgres all trust", "hostssl all agents all scram-sha-256"],
     async prepare(directory) {
-      certificate = join(directory, "server.crt");
-      const key = join(directory, "server.key");
-      const subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"];
-      const output = ["-keyout", key, "-out", certificate, "-days", "2"];
-      await run(file, ["req", "-x509", "-newkey", "rsa:2048", "-nodes", ...subject, ...output]);
-      for (const each of [certificate, key]) handOver(each);
-      chmodSync(key, 0o600);
-      const lines = ["ssl = on", `ssl_cert_file = '${certificate}'`, `ssl_key_file = '${key}'`];
+      const own = await certify(file, directory);
+      ({ certificate } = own);
+      const lines = ["ssl = on", `ssl_cert_file = '${certificate}'`, `ssl_key_file = '${own.key}'`];
       appendFileSync(join(directory, "data", "postgresql.conf"), `${lines.join("\n")}\n`);
     },
   });

@@ -43,7 +43,7 @@ export interface Driver {
   readonly Client: new (settings: object) => ListenerClient;
 }
 
-const MAJOR_VERSION = "8";
+const DRIVER_VERSIONS = "^8.23";
 
 export async function loadDriver(): Promise<Driver> {
   try {
@@ -52,7 +52,7 @@ export async function loadDriver(): Promise<Driver> {
     const { default: driver } = (await import(name)) as { readonly default: Driver };
     return driver;
   } catch (error) {
-    const missing = new ContextError("MISSING_DEPENDENCY", { dependency: "pg", version: MAJOR_VERSION });
+    const missing = new ContextError("MISSING_DEPENDENCY", { dependency: "pg", version: DRIVER_VERSIONS });
     missing.cause = error;
     throw missing;
   }

@@ -1,4 +1,7 @@
-/** Every statement that the engine runs, by what it does. Before a point, `@` is the schema. */
+/**
+ * The statements of the engine, but for migrations and the settings of a connection, by what they do. Before a point, `@` is
+ * the schema.
+ */
 
 const SQL = {
   serverVersion: "SELECT current_setting('server_version_num')",

@@ -39,7 +39,7 @@ export interface RedisOptions {
   readonly commandOptions: { readonly timeout: 0 };
 }
 
-const DRIVER_VERSION = "6.3.1";
+const DRIVER_VERSIONS = "^6.3";
 const DEFAULT_PORT = 6379;
 const DEFAULT_TIMEOUT_MS = 5_000;
 
@@ -49,7 +49,7 @@ export async function loadDriver(): Promise<RedisDriver> {
     // oxlint-disable-next-line typescript/no-unnecessary-type-assertion -- see above
     return (await import("redis" as string)) as RedisDriver;
   } catch (error) {
-    const missing = new ContextError("MISSING_DEPENDENCY", { dependency: "redis", version: DRIVER_VERSION });
+    const missing = new ContextError("MISSING_DEPENDENCY", { dependency: "redis", version: DRIVER_VERSIONS });
     missing.cause = error;
     throw missing;
   }
@@ -77,7 +77,7 @@ export function optionsOf(scheme: string, path: string, timeoutMs: number): Redi
   } catch {
     throw refusal("a URL that cannot be read");
   }
-  if (!path.startsWith("//") || parsed.hostname === "") throw refusal("a URL without a host");
+  if (parsed.hostname === "") throw refusal("a URL without a host");
   const database = Number(parsed.pathname.slice(1));
   if (!Number.isInteger(database) || database < 0) throw refusal("a URL whose path is no number of a database");
   return {

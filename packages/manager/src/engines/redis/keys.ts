@@ -14,12 +14,15 @@ export interface Keys {
   readonly versions: string;
   /** What the key of the fence of one engine begins with; its session follows. */
   readonly fence: string;
-  /** The channel that commits are announced on. No key, but named like one. */
+  /** The channel that commits are announced on. No key, but named like one, and for one database: channels are for all. */
   readonly wake: string;
 }
 
-/** @param namespace - any string; what could end the hash tag, or look like the end of a key, is escaped. */
-export function keysOf(namespace: string): Keys {
+/**
+ * @param namespace - any string; what could end the hash tag, or look like the end of a key, is escaped.
+ * @param database - its number.
+ */
+export function keysOf(namespace: string, database = 0): Keys {
   const tag = `{scm:${encodeURIComponent(namespace)}}`;
   return {
     entries: `${tag}:entries`,
@@ -27,6 +30,6 @@ export function keysOf(namespace: string): Keys {
     log: `${tag}:log`,
     versions: `${tag}:versions`,
     fence: `${tag}:fence:`,
-    wake: `${tag}:wake`,
+    wake: `${tag}:wake:${database}`,
   };
 }

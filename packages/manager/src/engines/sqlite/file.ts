@@ -1,6 +1,7 @@
 /// <reference types="node" />
 /** The driver, and a file that is a store of this package in its newest layout. */
 
+import { accessSync, constants, existsSync } from "node:fs";
 import type { DatabaseSync } from "node:sqlite";
 import { ContextError } from "../../errors.ts";
 import { initial } from "./migrations/0001-initial.ts";
@@ -29,6 +30,19 @@ export async function loadDriver(): Promise<{ readonly DatabaseSync: typeof Data
   }
 }
 
+/** SQLite would open such a file, and leave others beside it that nobody may write once this one may be written again. */
+export function checkWritable(path: string): void {
+  if (!existsSync(path)) return;
+  try {
+    accessSync(path, constants.W_OK);
+  } catch (error) {
+    const reason = "SQLite: this process may not write the file, which every process must that opens it";
+    const failure = new ContextError("UNAVAILABLE", { reason });
+    failure.cause = error;
+    throw failure;
+  }
+}
+
 export function checkVersion(database: DatabaseSync): void {
   const { version } = database.prepare(SQL.sqliteVersion).get() as { version: string };
   const isOlder = version.localeCompare(OLDEST_SQLITE, "en", { numeric: true }) < 0;
@@ -40,8 +54,18 @@ export function checkVersion(database: DatabaseSync): void {
   });
 }
 
-export function prepareFile(database: DatabaseSync, synchronous: "full" | "normal"): void {
-  database.exec(`PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
+export function prepareFile(database: DatabaseSync, isFile: boolean, synchronous: "full" | "normal"): void {
+  const { journal_mode: journal } = database.prepare("PRAGMA journal_mode = WAL").get() as { journal_mode: string };
+  // Not granted is no error to SQLite, and no other journal lets others read while one writes.
+  if (isFile && journal !== "wal") {
+    throw new ContextError("UNSUPPORTED", {
+      feature: "this file",
+      expected:
+        "one on a disk of this machine, where SQLite can have a write-ahead log (WAL); network shares have none",
+      received: `one with the journal mode ${journal}`,
+    });
+  }
+  database.exec(`PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
   database.exec(`PRAGMA synchronous = ${synchronous.toUpperCase()}`);
   if (layoutOf(database) === MIGRATIONS.length) return;
   inTransaction(database, () => {

@@ -1,6 +1,6 @@
 /**
- * Every statement that the engine runs, by what it does. Limits that are bound have a sign: without it SQLite looks at the
- * value and prepares the statement anew each time, which takes longer than the rest of it.
+ * The statements that the engine prepares, by what they do; what opens a file is in `file.ts`. Limits that are bound have a
+ * sign: without it SQLite looks at the value and prepares the statement anew each time, which takes longer than the rest of it.
  */
 export const SQL = {
   begin: "BEGIN IMMEDIATE",
