@@ -27,6 +27,13 @@ describe.skipIf(found === undefined)("a reader of the log, while two transaction
   const server = found;
   afterAll(() => server.close());
 
+  const commit = (client: pg.Client, schema: string, op: string): Promise<unknown> =>
+    client.query(
+      `SELECT "${schema}".commit(1, $1, 0, 100, NULL, NULL, 1, 1, 0, false, $2, NULL, '{}', '{}', '{}', '{}', '{}', '{}',
+        '{}', '{}', '{}', '{}', '{}', '{}', '{}')`,
+      [op, JSON.stringify([op, ["updated", null, null, null, 0]])],
+    );
+
   /** The operations that a reader has come by, which reads whenever something may have changed. */
   async function readDuringRace(schema: string): Promise<string[]> {
     const url = new URL(server.url("race", { schema }));
@@ -40,15 +47,9 @@ describe.skipIf(found === undefined)("a reader of the log, while two transaction
       seen.push(...page.changes.map(({ opId }) => opId));
       after = page.changes.at(-1)?.revision ?? page.head;
     };
-    const commit = (client: pg.Client, op: string): Promise<unknown> =>
-      client.query(
-        `SELECT "${schema}".commit(1, $1, 0, 100, NULL, NULL, 1, 1, 0, false, $2, NULL, '{}', '{}', '{}', '{}', '{}', '{}',
-          '{}', '{}', '{}', '{}', '{}', '{}', '{}')`,
-        [op, JSON.stringify([op, ["updated", null, null, null, 0]])],
-      );
     await slow.query("BEGIN");
-    await commit(slow, "slow");
-    const committed = commit(fast, "fast");
+    await commit(slow, schema, "slow");
+    const committed = commit(fast, schema, "fast");
     await Promise.race([committed, pause(1_000)]);
     await read();
     await slow.query("COMMIT");
@@ -108,6 +109,45 @@ describe.skipIf(found === undefined)("a reader of the log, while two transaction
       const mutant = replaceOne.replace(/AND n\.head = \(.*?\)/, "");
       expect(mutant).not.toBe(replaceOne);
       expect(await replaceDuringRace("replaced_mutant", mutant)).toEqual([1, ["first", "slow", "fast"]]);
+    });
+  });
+
+  describe("and a commit that waits for the counter is given up meanwhile", () => {
+    /** @returns what has become of it. */
+    async function giveUpDuringRace(schema: string, mutate: (text: string) => string): Promise<string> {
+      const url = new URL(server.url("", { schema }));
+      const options = { historyLimit: 8, changeLogLimit: 100 };
+      const engine = await openPostgres(url.href.replace(/\?.*/, ""), url.searchParams, options);
+      const [row] = await server.query(
+        `SELECT pg_get_functiondef(oid) AS text FROM pg_proc WHERE proname = 'commit' AND pronamespace = $1::regnamespace`,
+        [schema],
+      );
+      await server.query(mutate(row?.["text"] as string));
+      const [slow, client] = await Promise.all([connected(), connected()]);
+      await client.query("BEGIN");
+      await client.query(statements(`"${schema}"`).giveUp, [1, "slow"]);
+      const committed = commit(slow, schema, "slow").then(
+        () => "done",
+        (error: unknown) => String(error),
+      );
+      await Promise.race([committed, pause(1_000)]);
+      await client.query("COMMIT");
+      const outcome = await committed;
+      await Promise.all([slow.end(), client.end(), engine.close()]);
+      return outcome;
+    }
+
+    it("it does not happen", async () => {
+      expect(await giveUpDuringRace(`${server.schema}_void`, (text) => text)).toContain("was given up");
+    });
+
+    it("mutant: it would, if it did not look again once it has the counter", async () => {
+      const look = "RETURNING void_until > clock_timestamp() INTO may_be_void";
+      const mutate = (text: string): string => {
+        expect(text).toContain(look);
+        return text.replace(look, "");
+      };
+      expect(await giveUpDuringRace(`${server.schema}_void_mutant`, mutate)).toBe("done");
     });
   });
 

@@ -37,10 +37,11 @@ const SQL: Readonly<Record<Name, string>> = {
   namespace: `SELECT ns FROM @.namespaces WHERE name = $1`,
   addNamespace: `INSERT INTO @.namespaces (name) VALUES ($1) ON CONFLICT (name) DO NOTHING`,
 
-  // Of the contexts nothing, where the counter is what it was when the client has seen them.
+  // Of the contexts nothing, where the counter is what it was when the client has seen them. Without OFFSET the function
+  // would be called all the same.
   load: `SELECT n.head, n.contexts, (extract(epoch FROM clock_timestamp()) * 1000)::text, c.id, c.revision, c.entry
     FROM @.namespaces n LEFT JOIN LATERAL (
-      SELECT c.id, c.revision, c.entry FROM @.load($1, $2::text[], $3::bigint[]) c WHERE n.head IS DISTINCT FROM $4::bigint
+      SELECT c.id, c.revision, c.entry FROM @.load($1, $2::text[], $3::bigint[]) c WHERE n.head IS DISTINCT FROM $4::bigint OFFSET 0
     ) c ON true WHERE n.ns = $1`,
   commit: `SELECT @.commit($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13::text[], $14::bigint[], $15::text[],
     $16::text[], $17::integer[], $18::integer[], $19::integer[], $20::integer[], $21::integer[], $22::text[], $23::integer[],
