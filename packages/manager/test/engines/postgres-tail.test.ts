@@ -6,6 +6,8 @@ import { systemClock } from "../../src/clock.ts";
 import { type Engine, type EngineOptions, placeholder, type Transaction } from "../../src/engine.ts";
 import { MemoryEngine } from "../../src/engines/memory.ts";
 import type * as postgres from "../../src/engines/postgres.ts";
+import type * as tables from "../../src/engines/postgres/migrations/0001-initial.ts";
+import type * as lines from "../../src/engines/postgres/migrations/0003-batches.ts";
 import type { Entry } from "../../src/entry.ts";
 import {
   checks,
@@ -27,6 +29,8 @@ import { type Random, randomFrom } from "../../src/testing/random.ts";
 import { findServer } from "./postgres-server.ts";
 import { moduleOf } from "./support.ts";
 
+const { initial } = await moduleOf<typeof tables>("engines/postgres/migrations/0001-initial");
+const { batches } = await moduleOf<typeof lines>("engines/postgres/migrations/0003-batches");
 const { openPostgres } = await moduleOf<typeof postgres>("engines/postgres");
 
 const IDS = ["a", "b", "c", "d \"\\,{}' d"];
@@ -159,7 +163,7 @@ describe.skipIf(found === undefined)("what is in the log alone", { timeout: 60_0
     });
 
     it.each([
-      ["reads the table alone", "load", "greatest(k.revision, c.revision)", "c.revision"],
+      ["reads the table alone", "present", "greatest(k.revision, c.revision)", "c.revision"],
       ["lists the table alone", "page", "n.newer ? c.id", "false"],
       ["folds to the wrong revision", "fold", "SET folded = p_through", "SET folded = p_through + 1"],
       [
@@ -311,13 +315,45 @@ describe.skipIf(found === undefined)("what is in the log alone", { timeout: 60_0
     );
   });
 
+  it("follows upon what the layout before this one held", async () => {
+    const schema = newSchema();
+    const text = (version: number): string =>
+      JSON.stringify([String(version), { n: version }, 1, 2, null, null, -1, 1]);
+    const item = (version: number): string =>
+      `${JSON.stringify([`op-${version}`, ["updated", "a", null, null, 1]])}\n${text(version)}`;
+    await server.query(`CREATE SCHEMA "${schema}"; ${initial(`"${schema}"`)}${batches(`"${schema}"`)}
+      CREATE TABLE "${schema}".layout (migrations integer NOT NULL); INSERT INTO "${schema}".layout VALUES (3);
+      INSERT INTO "${schema}".namespaces (name, head, trimmed, contexts) VALUES ('', 5, 2, 1)`);
+    await server.query(
+      `WITH c AS (INSERT INTO "${schema}".contexts (ns, id, revision, entry, first, next) VALUES (1, 'a', 5, $5, 2, 5)),
+        v AS (INSERT INTO "${schema}".versions VALUES (1, 1, 1, 1, $1), (1, 1, 2, 2, $2), (1, 1, 3, 3, $3), (1, 1, 4, 4, $4))
+      INSERT INTO "${schema}".log (ns, revision, first, lines) VALUES (1, 3, 3, $6), (1, 4, 4, $7), (1, 5, 5, $8)`,
+      [1, 2, 3, 4, 5].map(text).concat([3, 4, 5].map(item)),
+    );
+    const engine = await open(schema);
+    const versionsOf = async () => (await engine.history("a")).map(({ version, revision }) => [version, revision]);
+    const entry = (await loadOne(engine, "a")) as Entry;
+    expect(entry).toMatchObject({ version: "5", revision: 5, data: { n: 5 } });
+    expect(await versionsOf()).toEqual([2, 3, 4].map((n) => [String(n), n]));
+    await commitOne(engine, replaces(nextOf(entry), 5));
+    for (let time = 0; time < 2; time++) {
+      expect(await loadOne(engine, "a")).toMatchObject({ version: "6", revision: 6 });
+      expect(await versionsOf()).toEqual([2, 3, 4, 5].map((n) => [String(n), n]));
+      expect((await logSince(engine, 2)).map(({ revision, entry: told }) => [revision, told?.version])).toEqual(
+        [3, 4, 5, 6].map((n) => [n, String(n)]),
+      );
+      await tidy(schema);
+    }
+    expect(await counters(schema)).toMatchObject({ head: 6, folded: 6, unfolded: 0 });
+  });
+
   it.each([
     `SELECT "@".commit(1, 'x', 64, 100, 1, 0, false, '["x"]', '', '{}', '{}', '', '{}', '{}', '{}', '{}', '{}', '{}')`,
     `UPDATE "@".contexts SET revision = 9, entry = '{}' WHERE ns = 1`,
     `INSERT INTO "@".versions (ns, seq, number, revision, entry) VALUES (1, 1, 1, 1, '{}')`,
     `INSERT INTO "@".log (ns, revision, first, lines) VALUES (1, 9, 9, '["x"]')`,
     `SELECT entry FROM "@".contexts`,
-    `SELECT * FROM "@".load(1, '{a}', '{0}') WHERE head > 0`,
+    `SELECT * FROM "@".load(1, '{a}', '{0}')`,
   ])("is nothing that an older version would get wrong: it cannot say %s", async (statement) => {
     const schema = newSchema();
     const engine = await open(schema);

@@ -41,7 +41,7 @@ const SQL: Readonly<Record<Name, string>> = {
   // would be called all the same.
   load: `SELECT n.head, n.contexts, (extract(epoch FROM clock_timestamp()) * 1000)::text, c.id, c.revision, c.entry
     FROM @.namespaces n LEFT JOIN LATERAL (
-      SELECT c.id, c.revision, c.entry FROM @.load($1, $2::text[], $3::bigint[]) c WHERE n.head IS DISTINCT FROM $4::bigint OFFSET 0
+      SELECT c.id, c.revision, c.entry FROM @.present($1, $2::text[], $3::bigint[]) c WHERE n.head IS DISTINCT FROM $4::bigint OFFSET 0
     ) c ON true WHERE n.ns = $1`,
   commit: `SELECT @.commit($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13::text[], $14::bigint[], $15::text[],
     $16::text[], $17::integer[], $18::integer[], $19::integer[], $20::integer[], $21::integer[], $22::text[], $23::integer[],

@@ -17,9 +17,9 @@ LANGUAGE sql STABLE AS $text_at$
     AND i.id = p_id AND i.rank = p_revision - l.first + 1;
 $text_at$;
 
-CREATE OR REPLACE FUNCTION ${schema}.load(p_ns integer, p_ids text[], p_known bigint[])
+CREATE OR REPLACE FUNCTION ${schema}.present(p_ns integer, p_ids text[], p_known bigint[])
 RETURNS TABLE (id text, revision bigint, entry text)
-LANGUAGE plpgsql STABLE AS $load$
+LANGUAGE plpgsql STABLE AS $present$
 #variable_conflict use_column
 BEGIN
   ${PLANNED_ONCE}
@@ -41,7 +41,7 @@ BEGIN
         SELECT c.id, c.revision, c.stored FROM ${schema}.contexts c WHERE c.ns = p_ns AND c.id = k.id OFFSET 0
       ) c;
 END
-$load$;
+$present$;
 
 CREATE OR REPLACE FUNCTION ${schema}.page(p_ns integer, p_after bigint, p_prefix text, p_limit bigint)
 RETURNS TABLE (head bigint, seq bigint, id text, revision bigint, entry text)
