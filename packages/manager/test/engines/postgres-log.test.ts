@@ -137,11 +137,11 @@ describe.skipIf(found === undefined)("a reader of the log, while two transaction
       return outcome;
     }
 
-    it("it does not happen", async () => {
+    it("does not happen", async () => {
       expect(await giveUpDuringRace(`${server.schema}_void`, (text) => text)).toContain("was given up");
     });
 
-    it("mutant: it would, if it did not look again once it has the counter", async () => {
+    it("mutant: would, if it did not look again once it has the counter", async () => {
       const look = "RETURNING void_until > clock_timestamp() INTO may_be_void";
       const mutate = (text: string): string => {
         expect(text).toContain(look);
