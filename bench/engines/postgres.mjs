@@ -15,11 +15,14 @@ import {
   updates,
   updatesTogether,
 } from "./ours.mjs";
+import { updatesOfProcesses } from "./processes.mjs";
 
 const OURS = "this package";
 const BARE = "bare pg";
 const POOL = "bare pool of ten";
 const ONE = "one at a time";
+const PROCESS = "one process";
+const PROCESSES = "four processes";
 const NOTIFY = "bare LISTEN and NOTIFY";
 const SERVER = process.env["DATABASE_URL"] ?? "postgres://postgres@127.0.0.1:5432/postgres";
 const SCHEMA = `bench_${process.pid}`;
@@ -79,6 +82,15 @@ export async function postgresCases({ sizes }) {
       base: ONE,
       contestants: { [ONE]: increments(url, 1), [OURS]: increments(url, IN_FLIGHT) },
       targets: against(ONE, 5),
+    },
+    {
+      engine,
+      name: "processes",
+      title: "update, 64 in flight in each process",
+      contexts: IN_FLIGHT,
+      base: PROCESS,
+      contestants: { [PROCESS]: updatesOfProcesses(url, 1), [PROCESSES]: updatesOfProcesses(url, 4) },
+      targets: [{ contestant: PROCESSES, against: PROCESS, atLeast: 1 }],
     },
     {
       engine,

@@ -21,13 +21,15 @@ import { Connections, type Question, TIMEOUTS, type Timeouts, Unanswered } from 
 import { loadDriver, type Row } from "./postgres/driver.ts";
 import { namespaceOf, prepareLayout } from "./postgres/layout.ts";
 import { Listener } from "./postgres/listener.ts";
-import { Loader } from "./postgres/loader.ts";
+import { Loader, type Stamp } from "./postgres/loader.ts";
 import { payloadOf, replacementOf } from "./postgres/payload.ts";
 import { quoted, settingsOf } from "./postgres/settings.ts";
 import { type Statements, statements } from "./postgres/statements.ts";
 
 /** Where others write too, to try first and to be told no is a round trip more. */
 const BUSY_COMMITS = 64;
+/** So many are told apart: what follows is exact as well. */
+const MARKS = 2 ** 52;
 
 /** @param url - all of it but its parameters. */
 export async function openPostgres(
@@ -55,12 +57,6 @@ function channelOf(schema: string, ns: number): string {
   return `shared_context_${ns}_${createHash("sha256").update(schema).digest("hex").slice(0, 16)}`;
 }
 
-/** Most reads are of one context, and a function takes a third more time for that (measured). */
-function loading(sql: Statements, ns: number, ids: readonly string[], revisions: readonly (number | null)[]): Question {
-  const all = { text: sql.load, values: [ns, ids, revisions] };
-  return ids.length === 1 ? { ...all, prepared: { text: sql.loadOne, values: [ns, ids[0], revisions[0]] } } : all;
-}
-
 interface Parts {
   readonly connections: Connections;
   readonly sql: Statements;
@@ -68,6 +64,17 @@ interface Parts {
   readonly channel: string;
   readonly options: EngineOptions;
   readonly timeouts: Timeouts;
+}
+
+/** What has become of a batch. */
+interface Attempt {
+  readonly answer: Answer;
+  /** The row of the change log. */
+  readonly stamp?: Stamp | undefined;
+  /** Whether others want to be told. */
+  readonly isHeard?: boolean;
+  /** Whether the tables should be brought up to date. */
+  readonly isDue?: boolean;
 }
 
 export class PostgresEngine implements Engine {
@@ -81,6 +88,8 @@ export class PostgresEngine implements Engine {
   readonly #changeLogLimit: number;
   readonly #loader: Loader;
   readonly #name = crypto.randomUUID();
+  /** The marks of its rows in the change log are this number and those that follow. */
+  readonly #firstMark = Math.floor(Math.random() * MARKS);
   #attempts = 0;
   /** Attempts to commit that were not answered. */
   readonly #doubtful = new Set<string>();
@@ -88,6 +97,7 @@ export class PostgresEngine implements Engine {
   #wasBusy = false;
   /** For so many commits it is not tried whether nothing is in their way: for the last two something was. */
   #busyFor = 0;
+  #isTidying = false;
   #isNotifying = false;
   #notifyAgain = false;
   readonly #listeners = new Set<() => void>();
@@ -99,7 +109,7 @@ export class PostgresEngine implements Engine {
     this.#ns = ns;
     this.#channel = channel;
     this.#timeouts = timeouts;
-    this.#loader = new Loader((ids, revisions) => this.#read(loading(sql, ns, ids, revisions)));
+    this.#loader = new Loader((...known) => this.#read({ text: sql.load, values: [ns, ...known] }));
     // There is no infinity in SQL.
     this.#historyLimit = Math.min(options.historyLimit, Number.MAX_SAFE_INTEGER);
     this.#changeLogLimit = Math.min(options.changeLogLimit, Number.MAX_SAFE_INTEGER);
@@ -111,22 +121,19 @@ export class PostgresEngine implements Engine {
   }
 
   async commit(transactions: readonly Transaction[]): Promise<CommitOutcome[]> {
-    let hasListeners = false;
+    let last: Attempt | undefined;
     const outcomes = await commitTogether(transactions, this.#historyLimit, async (batch) => {
-      const { answer, isHeard } = await this.#attempt(batch);
-      hasListeners = isHeard;
-      return answer;
+      last = await this.#attempt(batch);
+      return last.answer;
     });
-    let hasHappened = false;
-    for (const [index, { writes }] of transactions.entries()) {
-      if (outcomes[index]?.kind !== "ok") continue;
-      hasHappened = true;
-      for (const { id, next } of writes) if (next != null) this.#loader.remember(id, next);
+    const stamp = last?.stamp;
+    if (stamp === undefined) return outcomes;
+    for (const [index, transaction] of transactions.entries()) {
+      if (outcomes[index]?.kind === "ok") this.#loader.committed(transaction, stamp);
     }
-    if (hasHappened) {
-      if (hasListeners) this.#notify();
-      this.#wake();
-    }
+    if (last?.isDue === true) void this.#tidy();
+    if (last?.isHeard === true) this.#notify();
+    this.#wake();
     return outcomes;
   }
 
@@ -160,7 +167,13 @@ export class PostgresEngine implements Engine {
 
   async history(id: string): Promise<Entry[]> {
     const rows = await this.#read({ text: this.#sql.versions, values: [this.#ns, id, this.#historyLimit] });
-    return rows.map(([revision, text]) => decodeStored(id, text as string, Number(revision)));
+    const versions = rows.flatMap(([, revisions, entries]) => {
+      // As the server writes an array: {1,2}.
+      const numbers = (revisions as string).slice(1, -1).split(",");
+      const texts = (entries as string).split("\n");
+      return texts.map((text, index) => decodeStored(id, text, Number(numbers[index])));
+    });
+    return versions.slice(Math.max(0, versions.length - this.#historyLimit));
   }
 
   onWake(listener: () => void): () => void {
@@ -203,33 +216,37 @@ export class PostgresEngine implements Engine {
     }
   }
 
-  async #attempt(batch: Batch): Promise<{ readonly answer: Answer; readonly isHeard: boolean }> {
+  async #attempt(batch: Batch): Promise<Attempt> {
     await this.#giveUpDoubtful();
-    const attempt = `${this.#name}-${++this.#attempts}`;
-    const values = [this.#ns, attempt, this.#historyLimit, this.#changeLogLimit, ...payloadOf(batch)];
+    const number = ++this.#attempts;
+    const attempt = `${this.#name}-${number}`;
+    const mark = this.#firstMark + number;
+    const known = this.#loader.stampOf(batch.steps);
+    const limits = [this.#historyLimit, this.#changeLogLimit];
+    const values = [this.#ns, attempt, ...limits, known?.revision, known?.mark, mark, ...payloadOf(batch)];
+    const replacement = replacementOf(batch, mark);
+    const prepared = replacement && { text: this.#sql.replaceOne, values: [this.#ns, ...replacement] };
     let rows: readonly Row[];
     try {
-      rows = await this.#ask({ text: this.#sql.commit, values }, batch);
+      rows = await this.#ask({ text: this.#sql.commit, values }, prepared);
     } catch (error) {
       if (!(error instanceof Unanswered)) throw error;
       this.#doubtful.add(attempt);
-      return { answer: { kind: "doubt", cause: error }, isHeard: false };
+      return { answer: { kind: "doubt", cause: error } };
     }
-    const [numbers = "", isHeard] = (rows[0]?.[0] ?? "").split(";");
-    const answer: Answer =
-      isHeard === undefined
-        ? { kind: "found", revisions: numbers.split(",").map(Number) }
-        : { kind: "done", base: Number(numbers) };
-    return { answer, isHeard: isHeard === "1" };
+    const [numbers = "", isHeard, isDue] = (rows[0]?.[0] ?? "").split(";");
+    if (isHeard === undefined) return { answer: { kind: "found", revisions: numbers.split(",").map(Number) } };
+    const base = Number(numbers);
+    const stamp = batch.count === 0 ? undefined : { revision: base + batch.count, mark };
+    return { answer: { kind: "done", base }, stamp, isHeard: isHeard === "1", isDue: isDue === "1" };
   }
 
-  async #ask(commit: Question, batch: Batch): Promise<readonly Row[]> {
-    const replacement = replacementOf(batch, this.#historyLimit);
-    if (replacement === undefined || this.#busyFor > 0) {
+  /** @param prepared - what does the same where nothing is in its way. */
+  async #ask(commit: Question, prepared: Question | undefined): Promise<readonly Row[]> {
+    if (prepared === undefined || this.#busyFor > 0) {
       this.#busyFor = Math.max(0, this.#busyFor - 1);
       return this.#connections.run(commit);
     }
-    const prepared = { text: this.#sql.replaceOne, values: [this.#ns, ...replacement] };
     const rows = await this.#connections.run({ ...commit, prepared });
     if (rows.length > 0) {
       this.#wasBusy = false;
@@ -238,6 +255,15 @@ export class PostgresEngine implements Engine {
     if (this.#wasBusy) this.#busyFor = BUSY_COMMITS;
     this.#wasBusy = !this.#wasBusy;
     return this.#connections.run(commit);
+  }
+
+  /** Brings the tables up to date, while commits go on: if nobody gets to it, a commit does. */
+  async #tidy(): Promise<void> {
+    if (this.#isTidying) return;
+    this.#isTidying = true;
+    const values = [this.#ns, this.#historyLimit, this.#changeLogLimit];
+    await this.#connections.run({ text: this.#sql.tidy, values }).catch(() => undefined);
+    this.#isTidying = false;
   }
 
   /**

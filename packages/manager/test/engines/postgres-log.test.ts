@@ -4,7 +4,8 @@ import pg from "pg";
 import { afterAll, describe, expect, it } from "vitest";
 import type * as postgres from "../../src/engines/postgres.ts";
 import type * as tables from "../../src/engines/postgres/migrations/0001-initial.ts";
-import type * as procedures from "../../src/engines/postgres/migrations/0003-batches.ts";
+import type * as lines from "../../src/engines/postgres/migrations/0003-batches.ts";
+import type * as tail from "../../src/engines/postgres/migrations/0004-updates-in-the-log-alone.ts";
 import type * as texts from "../../src/engines/postgres/statements.ts";
 import { creates, entryOf, transactionOf } from "../../src/testing/entries.ts";
 import { findServer } from "./postgres-server.ts";
@@ -12,7 +13,10 @@ import { moduleOf } from "./support.ts";
 
 const { openPostgres } = await moduleOf<typeof postgres>("engines/postgres");
 const { initial } = await moduleOf<typeof tables>("engines/postgres/migrations/0001-initial");
-const { batches } = await moduleOf<typeof procedures>("engines/postgres/migrations/0003-batches");
+const { batches } = await moduleOf<typeof lines>("engines/postgres/migrations/0003-batches");
+const { updatesInTheLogAlone } = await moduleOf<typeof tail>(
+  "engines/postgres/migrations/0004-updates-in-the-log-alone",
+);
 
 const { statements } = await moduleOf<typeof texts>("engines/postgres/statements");
 
@@ -22,6 +26,13 @@ describe.skipIf(found === undefined)("a reader of the log, while two transaction
   if (found === undefined) return;
   const server = found;
   afterAll(() => server.close());
+
+  const commit = (client: pg.Client, schema: string, op: string): Promise<unknown> =>
+    client.query(
+      `SELECT "${schema}".commit(1, $1, 0, 100, NULL, NULL, 1, 1, 0, false, $2, NULL, '{}', '{}', '{}', '{}', '{}', '{}',
+        '{}', '{}', '{}', '{}', '{}', '{}', '{}')`,
+      [op, JSON.stringify([op, ["updated", null, null, null, 0]])],
+    );
 
   /** The operations that a reader has come by, which reads whenever something may have changed. */
   async function readDuringRace(schema: string): Promise<string[]> {
@@ -36,14 +47,9 @@ describe.skipIf(found === undefined)("a reader of the log, while two transaction
       seen.push(...page.changes.map(({ opId }) => opId));
       after = page.changes.at(-1)?.revision ?? page.head;
     };
-    const commit = (client: pg.Client, op: string): Promise<unknown> =>
-      client.query(
-        `SELECT "${schema}".commit(1, $1, 0, 100, 1, 0, false, $2, '', '{}', '{}', '', '{}', '{}', '{}', '{}', '{}', '{}')`,
-        [op, JSON.stringify([op, ["updated", null, null, null, 0]])],
-      );
     await slow.query("BEGIN");
-    await commit(slow, "slow");
-    const committed = commit(fast, "fast");
+    await commit(slow, schema, "slow");
+    const committed = commit(fast, schema, "fast");
     await Promise.race([committed, pause(1_000)]);
     await read();
     await slow.query("COMMIT");
@@ -59,14 +65,15 @@ describe.skipIf(found === undefined)("a reader of the log, while two transaction
 
   it("would miss the first one if revisions came from a sequence", async () => {
     const schema = `${server.schema}_sequence`;
-    const counter = /UPDATE \S+namespaces\s+SET head = head \+ p_count[\s\S]*?INTO STRICT/;
-    const layout = initial(`"${schema}"`) + batches(`"${schema}"`);
+    const counter = /UPDATE \S+namespaces\s+SET head = head \+ p_count[\s\S]*?INTO may_be_void;\s+EXIT WHEN FOUND/;
+    const layout = [initial, batches, updatesInTheLogAlone].map((migration) => migration(`"${schema}"`)).join("");
     const mutant = layout
-      .replace(counter, `SELECT nextval('"${schema}".revisions') - 1, 0, false, 0 INTO STRICT`)
+      .replace(/PERFORM pg_advisory_xact_lock[^;]*<< 32[^;]*;/, "")
+      .replace(counter, `n.head := nextval('"${schema}".revisions') - 1; EXIT`)
       .replace("n.head, n.trimmed", `(SELECT coalesce(max(l.revision), 0) FROM "${schema}".log l), n.trimmed`);
     expect(mutant).not.toMatch(counter);
     await server.query(`CREATE SCHEMA "${schema}"; CREATE SEQUENCE "${schema}".revisions; ${mutant}
-      CREATE TABLE "${schema}".layout (migrations integer NOT NULL); INSERT INTO "${schema}".layout VALUES (3)`);
+      CREATE TABLE "${schema}".layout (migrations integer NOT NULL); INSERT INTO "${schema}".layout VALUES (4)`);
     expect(await readDuringRace(schema)).toEqual(["fast"]);
   });
 
@@ -81,7 +88,7 @@ describe.skipIf(found === undefined)("a reader of the log, while two transaction
       const [slow, fast] = await Promise.all([connected(), connected()]);
       const text = statement.replaceAll("@.", `"${schema}".`);
       const replace = (client: pg.Client, op: string) =>
-        client.query(text, [1, "a", 1, 8, false, JSON.stringify([op, ["updated", "a", null, null, 0]]), "{}"]);
+        client.query(text, [1, "a", 1, 1, JSON.stringify([op, ["updated", "a", null, null, 0]]), "{}", 2, false]);
       await slow.query("BEGIN");
       await replace(slow, "slow");
       const replaced = replace(fast, "fast");
@@ -101,7 +108,46 @@ describe.skipIf(found === undefined)("a reader of the log, while two transaction
     it("would be in the log all the same, if the counter were not compared with what it was", async () => {
       const mutant = replaceOne.replace(/AND n\.head = \(.*?\)/, "");
       expect(mutant).not.toBe(replaceOne);
-      expect(await replaceDuringRace("replaced_mutant", mutant)).toEqual([0, ["first", "slow", "fast"]]);
+      expect(await replaceDuringRace("replaced_mutant", mutant)).toEqual([1, ["first", "slow", "fast"]]);
+    });
+  });
+
+  describe("and a commit that waits for the counter is given up meanwhile", () => {
+    /** @returns what has become of it. */
+    async function giveUpDuringRace(schema: string, mutate: (text: string) => string): Promise<string> {
+      const url = new URL(server.url("", { schema }));
+      const options = { historyLimit: 8, changeLogLimit: 100 };
+      const engine = await openPostgres(url.href.replace(/\?.*/, ""), url.searchParams, options);
+      const [row] = await server.query(
+        `SELECT pg_get_functiondef(oid) AS text FROM pg_proc WHERE proname = 'commit' AND pronamespace = $1::regnamespace`,
+        [schema],
+      );
+      await server.query(mutate(row?.["text"] as string));
+      const [slow, client] = await Promise.all([connected(), connected()]);
+      await client.query("BEGIN");
+      await client.query(statements(`"${schema}"`).giveUp, [1, "slow"]);
+      const committed = commit(slow, schema, "slow").then(
+        () => "done",
+        (error: unknown) => String(error),
+      );
+      await Promise.race([committed, pause(1_000)]);
+      await client.query("COMMIT");
+      const outcome = await committed;
+      await Promise.all([slow.end(), client.end(), engine.close()]);
+      return outcome;
+    }
+
+    it("does not happen", async () => {
+      expect(await giveUpDuringRace(`${server.schema}_void`, (text) => text)).toContain("was given up");
+    });
+
+    it("mutant: would, if it did not look again once it has the counter", async () => {
+      const look = "RETURNING void_until > clock_timestamp() INTO may_be_void";
+      const mutate = (text: string): string => {
+        expect(text).toContain(look);
+        return text.replace(look, "");
+      };
+      expect(await giveUpDuringRace(`${server.schema}_void_mutant`, mutate)).toBe("done");
     });
   });
 

@@ -3,7 +3,7 @@
  * was asked for is as good as one of its own.
  */
 
-import type { Loaded } from "../../engine.ts";
+import type { Loaded, Transaction } from "../../engine.ts";
 import type { Entry } from "../../entry.ts";
 import { Recent } from "../../recent.ts";
 import { byteSize } from "../../size.ts";
@@ -16,19 +16,42 @@ interface Request {
   readonly reject: (reason: unknown) => void;
 }
 
+/** A row of the change log that this process has written. */
+export interface Stamp {
+  /** The last revision of the row. */
+  readonly revision: number;
+  /** What tells the row from one that somebody else has written there, where the server has lost some. */
+  readonly mark: number;
+}
+
+interface Sighting {
+  readonly entry: Entry;
+  /** As of which it was there. */
+  head: number;
+  /** The row of the log as of which it was there; nothing where another has written it. */
+  readonly stamp: Stamp | undefined;
+}
+
+/** Asks for contexts. What is known at its revision is not sent; and nothing at all, when the head is the one seen. */
+type Ask = (
+  ids: readonly string[],
+  revisions: readonly (number | null)[],
+  seen: number | null,
+) => Promise<readonly Row[]>;
+
 /** One on its way, and one that who comes meanwhile need not wait for. */
 const READS_AT_ONCE = 2;
 const IDS_AT_ONCE = 1_000;
 
 export class Loader {
-  readonly #ask: (ids: readonly string[], revisions: readonly (number | null)[]) => Promise<readonly Row[]>;
+  readonly #ask: Ask;
   /** Entries by id; one is good as long as the server has it at the same revision. */
-  readonly #cache = new Recent<Entry>();
+  readonly #cache = new Recent<Sighting>();
   readonly #waiting: Request[] = [];
   #reading = 0;
 
-  /** @param ask - runs the statement `load`; the revisions are those of the entries that are known. */
-  constructor(ask: (ids: readonly string[], revisions: readonly (number | null)[]) => Promise<readonly Row[]>) {
+  /** @param ask - runs the statement `load`. */
+  constructor(ask: Ask) {
     this.#ask = ask;
   }
 
@@ -40,8 +63,29 @@ export class Loader {
     });
   }
 
-  remember(id: string, entry: Entry): void {
-    this.#cache.set(id, entry, byteSize(entry.data));
+  /** A transaction of ours is in this row of the log, and so are those after it that are told next. */
+  committed({ writes, clears = false }: Transaction, stamp: Stamp): void {
+    if (clears) this.#cache.clear();
+    for (const { id, next } of writes) {
+      if (next === null) this.#cache.delete(id);
+      else if (next !== undefined) this.#remember(id, next, stamp.revision, stamp);
+    }
+  }
+
+  /** As of which contexts were as they are expected, for all that this process knows. */
+  stampOf(steps: readonly { readonly id: string; readonly expect: number | undefined }[]): Stamp | undefined {
+    let oldest: Stamp | undefined;
+    for (const { id, expect } of steps) {
+      const { entry, stamp } = this.#cache.get(id) ?? {};
+      if (stamp === undefined || entry?.revision !== expect) return undefined;
+      if (oldest === undefined || stamp.revision < oldest.revision) oldest = stamp;
+    }
+    return oldest;
+  }
+
+  /** @param head - as of which it was there. */
+  #remember(id: string, entry: Entry, head: number, stamp?: Stamp): void {
+    this.#cache.set(id, { entry, head, stamp }, byteSize(entry.data));
   }
 
   #next(): void {
@@ -73,17 +117,30 @@ export class Loader {
 
   async #find(ids: readonly string[]): Promise<Omit<Loaded, "entries"> & { found: Map<string, Entry> }> {
     const known = new Map(ids.map((id) => [id, this.#cache.get(id)]));
-    const revisions = [...known.values()].map((entry) => entry?.revision ?? null);
-    const rows = await this.#ask([...known.keys()], revisions);
+    const seen = sameHead([...known.values()]);
+    const revisions = [...known.values()].map((sighting) => sighting?.entry.revision ?? null);
+    const rows = await this.#ask([...known.keys()], revisions, seen);
+    const [head, contexts, clockMs] = (rows[0] as Row).map(Number) as [number, number, number];
     const found = new Map<string, Entry>();
+    if (head === seen) for (const [id, sighting] of known) found.set(id, (sighting as Sighting).entry);
     for (const [, , , id, revision, text] of rows) {
       if (id == null) continue;
-      const entry = text == null ? known.get(id) : decodeStored(id, text, Number(revision));
-      if (entry === undefined) continue;
-      found.set(id, entry);
-      if (text != null) this.remember(id, entry);
+      const sighting = known.get(id);
+      if (text != null) {
+        const entry = decodeStored(id, text, Number(revision));
+        found.set(id, entry);
+        this.#remember(id, entry, head);
+      } else if (sighting !== undefined) {
+        found.set(id, sighting.entry);
+        sighting.head = head;
+      }
     }
-    const [head, contexts, clockMs] = (rows[0] as Row).map(Number) as [number, number, number];
     return { found, time: { wallMs: Math.floor(clockMs), leaseMs: clockMs }, head, contexts };
   }
+}
+
+/** The head as of which all of them were there, if it is the same. */
+function sameHead(sightings: readonly (Sighting | undefined)[]): number | null {
+  const head = sightings[0]?.head;
+  return head !== undefined && sightings.every((sighting) => sighting?.head === head) ? head : null;
 }

@@ -1,33 +1,58 @@
 /** A batch as the parameters that the function `commit` of the database takes, from `p_count` on. */
 
-import type { Batch, Step } from "../batch.ts";
+import type { Batch, Step, Written } from "../batch.ts";
 
+/** The parameters that say what becomes of the contexts, each a list of one column. */
 export function payloadOf({ count, clears, steps, lines }: Batch): readonly unknown[] {
-  const between = steps.flatMap((step, index) => step.between.map(({ line, rank }) => [index + 1, line + 1, rank]));
+  const { told, others } = textsOf(lines);
+  const gone: string[] = [];
+  const born: (Written & { readonly id: string })[] = [];
+  const replaced: (Written & { readonly birth: number })[] = [];
+  const items: (Written & { readonly id: string; readonly keeps: boolean })[] = [];
+  for (const step of steps) {
+    const { id, forgets, keepsStored, between, last } = step;
+    if (forgets) gone.push(id);
+    if (last === undefined) continue;
+    if (isBorn(step, clears)) {
+      born.push({ id, ...last });
+      for (const one of between) replaced.push({ birth: born.length, ...one });
+    } else {
+      // What it is made in between becomes history whatever becomes of what is stored.
+      for (const [index, one] of [...between, last].entries()) {
+        items.push({ id, line: one.line, rank: one.rank, keeps: index > 0 || keepsStored });
+      }
+    }
+  }
   return [
     count,
     growthOf(steps, clears),
     clears,
-    lines.hasChanges ? lines.texts.slice(0, lines.logged).join("\n") : null,
-    lines.texts.slice(lines.hasChanges ? lines.logged : 0).join("\n"),
+    told,
+    others,
     steps.map(({ id }) => id),
     arrayOf(steps.map(({ expect }) => expect ?? "NULL")),
-    steps.map((step) => actOf(step, clears)).join(""),
-    arrayOf(steps.map(({ last }) => (last === undefined ? 0 : last.line + 1))),
-    arrayOf(steps.map(({ last }) => last?.rank ?? 0)),
-    arrayOf(steps.map((step) => step.between.length)),
-    ...[0, 1, 2].map((column) => arrayOf(between.map((numbers) => numbers[column] ?? 0))),
+    gone,
+    born.map(({ id }) => id),
+    ...placesOf(born),
+    arrayOf(replaced.map(({ birth }) => birth)),
+    ...placesOf(replaced),
+    items.map(({ id }) => id),
+    ...placesOf(items),
+    arrayOf(items.map(({ keeps }) => keeps)),
   ];
 }
 
 /** The parameters of `replaceOne` after the namespace; nothing where a batch is more than that. */
-export function replacementOf({ count, steps, lines }: Batch, historyLimit: number): readonly unknown[] | undefined {
+export function replacementOf({ count, clears, steps, lines }: Batch, mark: number): readonly unknown[] | undefined {
   const [step] = steps;
-  if (count !== 1 || steps.length !== 1 || step === undefined || !lines.hasChanges) return undefined;
-  const { id, expect = 0, forgets, keepsStored, last } = step;
-  if (expect === 0 || forgets || last === undefined) return undefined;
-  const { texts, logged } = lines;
-  return [id, expect, historyLimit, keepsStored, texts.slice(0, logged).join("\n"), texts[last.line]];
+  if (count !== 1 || steps.length !== 1 || step?.last === undefined || isBorn(step, clears)) return undefined;
+  const { told, others } = textsOf(lines);
+  return [step.id, step.expect, mark, told ?? "", others, step.last.line + 1, step.keepsStored];
+}
+
+/** What is there goes on, unless it is forgotten. */
+function isBorn({ expect = 0, forgets }: Step, clears: boolean): boolean {
+  return expect === 0 || forgets || clears;
 }
 
 /** By how many contexts there are more than before, or than none. */
@@ -41,14 +66,19 @@ function growthOf(steps: readonly Step[], clears: boolean): number {
   return growth;
 }
 
-function actOf({ expect = 0, forgets, keepsStored, last }: Step, clears: boolean): string {
-  if (forgets) return "f";
-  if (last === undefined) return "c";
-  if (expect === 0 || clears) return "b";
-  return keepsStored ? "k" : "r";
+/** What is told, and what is only stored. */
+function textsOf({ texts, logged, hasChanges }: Batch["lines"]): Record<"told" | "others", string | null> {
+  const end = hasChanges ? logged : 0;
+  const text = (lines: readonly string[]): string | null => (lines.length === 0 ? null : lines.join("\n"));
+  return { told: text(texts.slice(0, end)), others: text(texts.slice(end)) };
+}
+
+/** Lines are counted from 1. */
+function placesOf(written: readonly Written[]): [lines: string, ranks: string] {
+  return [arrayOf(written.map(({ line }) => line + 1)), arrayOf(written.map(({ rank }) => rank))];
 }
 
 /** As the server writes it: the driver takes numbers for texts that may need quotes. */
-function arrayOf(numbers: readonly (number | string)[]): string {
-  return `{${numbers.join(",")}}`;
+function arrayOf(values: readonly (number | string | boolean)[]): string {
+  return `{${values.join(",")}}`;
 }

@@ -1,161 +1,141 @@
+import { COMMITTING, FOLDING, LISTENING } from "./locks.ts";
 import { PLANNED_ONCE } from "./plans.ts";
+import { touched } from "./tail.ts";
+
+/** With so much in the log alone it is time to bring the tables up to date. */
+const ROWS = 32;
+const REVISIONS = 512;
+/** With so many times as much, commits do it themselves: nobody else does. */
+const TOO_MUCH = 4;
+
+/** Of a namespace `n`: whether a commit is still free to leave the tables as they are. */
+export const HAS_ROOM: string = `(n.unfolded < ${ROWS * TOO_MUCH} AND n.head - n.folded < ${REVISIONS * TOO_MUCH})`;
+/** Of a namespace `n`: whether somebody should bring the tables up to date. */
+export const IS_DUE: string = `(n.unfolded >= ${ROWS} OR n.head - n.folded >= ${REVISIONS})`;
 
 /**
- * The compare-and-set of one batch in one round trip. It knows revisions and nothing else: no rule is here.
+ * At which revision contexts are: the last of all that is said of them, 0 for none.
  *
- * The counter row is taken last, after all that can be compared without it has been, and held until the commit: so
- * revisions become visible in their order, which a sequence does not promise. Whoever has it is the only writer of the
- * namespace. If the counter has moved since the contexts were looked at, they are looked at once more, now with nobody to
- * interfere. No other row is ever waited for, so there is no deadlock.
+ * @param after - only what the log says past this one counts.
+ * @param more - where else it is said.
+ */
+function present(schema: string, after: string, more = ""): string {
+  return `SELECT max(u.n) AS n, max(u.expect) AS expect, coalesce(max(u.revision), 0) AS revision FROM (
+      SELECT a.id COLLATE "C" AS id, a.n, a.expect, NULL::bigint AS revision
+        FROM unnest(p_ids, p_expects) WITH ORDINALITY a(id, expect, n)
+      ${more}
+      UNION ALL SELECT t.id, NULL, NULL, t.revision FROM (${touched(schema, "p_ns", after)}) t
+    ) u GROUP BY u.id HAVING max(u.n) IS NOT NULL`;
+}
+
+function inTheTable(schema: string): string {
+  return `UNION ALL SELECT c.id, NULL, NULL, c.revision FROM unnest(p_ids) a(id), LATERAL (
+        SELECT c.id, c.revision FROM ${schema}.contexts c WHERE c.ns = p_ns AND c.id = a.id OFFSET 0
+      ) c`;
+}
+
+/**
+ * A batch of commits, each all or nothing: revisions are compared and texts are moved, no rule is in here. With all
+ * that the contexts must be at, it is written and the revision before it returned; or else nothing is, and the
+ * revisions are returned that the contexts have.
  *
- * `p_acts` has a letter for each context: \`c\` it is only checked, \`r\` it is replaced, \`k\` it is replaced and becomes
- * history, \`b\` it is born, \`f\` it is forgotten, and born again where it has a line. Its lines are counted from 1, 0 is
- * none. Versions of a context are numbered: those from \`first\` on and before \`next\` are kept.
+ * What becomes of contexts that are there is a row of the log and nothing else (`p_items` and what follows): the tables
+ * follow when there is enough of it. What is gone or born is so at once; what was born and replaced again, says by its
+ * place which birth it is about. Places and lines are counted from 1.
+ *
+ * Its client may know of a row of the log, by `p_known_mark`, as of which all the contexts were as it expects: then only
+ * what came after that row is looked at. What is gone since, nobody can tell from the log.
  *
  * @param schema - quoted.
  */
 export function commitFunction(schema: string): string {
-  return `
+  return String.raw`
 CREATE OR REPLACE FUNCTION ${schema}.commit(
-  p_ns integer, p_attempt text, p_history bigint, p_log bigint,
+  p_ns integer, p_attempt text, p_history bigint, p_log bigint, p_known bigint, p_known_mark bigint, p_mark bigint,
   p_count integer, p_growth integer, p_clears boolean, p_logged text, p_others text,
-  p_ids text[], p_expects bigint[], p_acts text, p_lines integer[], p_ranks integer[], p_replaced integer[],
-  p_between integer[], p_between_lines integer[], p_between_ranks integer[]
+  p_ids text[], p_expects bigint[], p_gone text[], p_born text[], p_born_lines integer[], p_born_ranks integer[],
+  p_replaced integer[], p_replaced_lines integer[], p_replaced_ranks integer[],
+  p_items text[], p_at integer[], p_ranks integer[], p_keeps boolean[]
 ) RETURNS text LANGUAGE plpgsql AS $commit$
 DECLARE
-  acts CONSTANT text[] := string_to_array(p_acts, NULL);
-  texts text[];
-  fits boolean;
-  is_full boolean;              -- whether a history may be longer than it should
-  places tid[];                 -- where the contexts are: nobody else moves them once the counter is taken
-  seen bigint;                  -- the counter when the contexts were looked at
-  base bigint;                  -- the counter before
-  base_trimmed bigint;
+  counters CONSTANT integer := (SELECT tableoid::integer FROM ${schema}.namespaces WHERE ns = p_ns);
+  takes CONSTANT boolean := p_clears OR p_gone <> '{}';
+  n record;
+  is_known boolean;
+  fits boolean := true;
   may_be_void boolean;
-  counters integer;             -- which table of counters this is, of all schemas
-  cut bigint;
+  texts text[];
 BEGIN
   ${PLANNED_ONCE}
+  PERFORM pg_advisory_xact_lock(${COMMITTING});
+  IF takes THEN
+    PERFORM pg_advisory_xact_lock(${FOLDING});
+  END IF;
   LOOP
-    SELECT n.head, s.fits, s.is_full, s.places INTO STRICT seen, fits, is_full, places FROM ${schema}.namespaces n, (
-        SELECT coalesce(bool_and(s.expect = coalesce(c.revision, 0)), true) AS fits,
-          -- Most of the time history may run over a little: to drop some at every write costs as much as the write.
-          bool_or(c.kept + s.replaced >= p_history + 16) AS is_full,
-          array_agg(c.place ORDER BY s.n) AS places
-        FROM unnest(p_ids, p_expects, p_replaced) WITH ORDINALITY s(id, expect, replaced, n)
-          LEFT JOIN LATERAL (
-            SELECT c.revision, c.next - c.first AS kept, c.ctid AS place
-            FROM ${schema}.contexts c WHERE c.ns = p_ns AND c.id = s.id OFFSET 0
-          ) c ON true
-      ) s WHERE n.ns = p_ns;
-    EXIT WHEN NOT fits OR p_count = 0 OR base IS NOT NULL;
+    SELECT head, folded, unfolded, gone INTO STRICT n FROM ${schema}.namespaces WHERE ns = p_ns;
+    is_known := p_known IS NOT NULL AND p_known >= n.folded AND p_known > n.gone
+      AND EXISTS (SELECT FROM ${schema}.log WHERE ns = p_ns AND revision = p_known AND mark = p_known_mark);
+    IF NOT is_known THEN
+      SELECT coalesce(bool_and(s.expect = s.revision), true) INTO fits FROM (${present(schema, "n.folded", inTheTable(schema))}) s;
+    ELSIF p_known < n.head THEN
+      SELECT coalesce(bool_and(s.expect = s.revision OR s.revision = 0), true) INTO fits FROM (${present(schema, "p_known")}) s;
+    END IF;
+    EXIT WHEN NOT fits OR p_count = 0;
+    -- From here on nobody else writes. Whoever has written since, or has moved what was looked at, makes this begin again.
     UPDATE ${schema}.namespaces
-      SET head = head + p_count, contexts = p_growth + CASE WHEN p_clears THEN 0 ELSE contexts END
-      WHERE ns = p_ns
-      RETURNING head - p_count, trimmed, void_until > clock_timestamp(), tableoid INTO STRICT base, base_trimmed, may_be_void, counters;
-    EXIT WHEN base = seen;
+      SET head = head + p_count, contexts = p_growth + CASE WHEN p_clears THEN 0 ELSE contexts END,
+        unfolded = unfolded + (p_items <> '{}')::integer, gone = CASE WHEN takes THEN head + p_count ELSE gone END
+      WHERE ns = p_ns AND head = n.head AND folded = n.folded
+      RETURNING void_until > clock_timestamp() INTO may_be_void;
+    EXIT WHEN FOUND;
   END LOOP;
   IF NOT fits THEN
-    IF base IS NOT NULL THEN
-      -- Somebody was faster: nothing has happened, so the counter is what it was.
-      UPDATE ${schema}.namespaces SET head = base,
-          contexts = CASE WHEN p_clears THEN (SELECT count(*) FROM ${schema}.contexts WHERE ns = p_ns)
-            ELSE contexts - p_growth END
-        WHERE ns = p_ns;
-    END IF;
-    RETURN (SELECT string_agg(coalesce(c.revision, 0)::text, ',' ORDER BY s.n)
-      FROM unnest(p_ids) WITH ORDINALITY s(id, n)
-        LEFT JOIN LATERAL (
-          SELECT c.revision FROM ${schema}.contexts c WHERE c.ns = p_ns AND c.id = s.id OFFSET 0
-        ) c ON true);
+    RETURN (SELECT string_agg(s.revision::text, ',' ORDER BY s.n) FROM (${present(schema, "n.folded", inTheTable(schema))}) s);
   END IF;
   IF p_count = 0 THEN
-    RETURN seen || ';0';
+    RETURN n.head || ';0;0';
   END IF;
   IF may_be_void AND EXISTS (SELECT FROM ${schema}.void WHERE attempt = p_attempt) THEN
     RAISE EXCEPTION 'attempt % was given up by its client', p_attempt;
   END IF;
 
-  texts := string_to_array(concat_ws(E'\\n', p_logged, p_others), E'\\n');
+  IF takes OR (NOT ${HAS_ROOM} AND pg_try_advisory_xact_lock(${FOLDING})) THEN
+    PERFORM ${schema}.fold(p_ns, p_history, p_log, n.head);
+  END IF;
   IF p_clears THEN
     DELETE FROM ${schema}.versions WHERE ns = p_ns;
     DELETE FROM ${schema}.contexts WHERE ns = p_ns;
-  ELSIF strpos(p_acts, 'f') > 0 THEN
+  ELSIF p_gone <> '{}' THEN
     WITH gone AS (
-      DELETE FROM ${schema}.contexts c
-        USING (SELECT s.id FROM unnest(p_ids, acts) s(id, act) WHERE s.act = 'f' OFFSET 0) s
-        WHERE c.ns = p_ns AND c.id = s.id
+      DELETE FROM ${schema}.contexts c USING (SELECT g.id FROM unnest(p_gone) g(id) OFFSET 0) g
+        WHERE c.ns = p_ns AND c.id = g.id
         RETURNING c.seq, c.first
     )
     DELETE FROM ${schema}.versions v USING (SELECT gone.seq, gone.first FROM gone OFFSET 0) g
       WHERE v.ns = p_ns AND v.seq = g.seq AND v.number >= g.first;
   END IF;
-  -- One statement for all of that takes twice as long (measured).
-  IF strpos(p_acts, 'k') > 0 THEN
-    INSERT INTO ${schema}.versions (ns, seq, number, revision, entry)
-      SELECT p_ns, c.seq, c.next, c.revision, c.entry
-      FROM unnest(places, acts) s(place, act),
-        LATERAL (
-          SELECT c.seq, c.next, c.revision, c.entry FROM ${schema}.contexts c WHERE c.ctid = s.place OFFSET 0
-        ) c
-      WHERE s.act = 'k';
-  END IF;
-  IF is_full THEN
-    DELETE FROM ${schema}.versions v
-      USING (
-        SELECT c.seq, c.first, c.next + (s.act = 'k')::integer + s.replaced AS next
-        FROM unnest(places, acts, p_replaced) s(place, act, replaced),
-          LATERAL (SELECT c.seq, c.first, c.next FROM ${schema}.contexts c WHERE c.ctid = s.place OFFSET 0) c
-        WHERE s.act IN ('k', 'r') OFFSET 0
-      ) c
-      WHERE v.ns = p_ns AND v.seq = c.seq AND c.next - c.first > p_history + 16
-        AND v.number >= c.first AND v.number < c.next - p_history;
-  END IF;
-  IF strpos(p_acts, 'k') > 0 OR strpos(p_acts, 'r') > 0 THEN
-    UPDATE ${schema}.contexts c
-      SET revision = base + s.rank, entry = texts[s.line], next = c.next + s.more,
-        first = CASE WHEN c.next + s.more - c.first > p_history + 16 THEN c.next + s.more - p_history ELSE c.first END
-      FROM (
-        SELECT s.place, s.line, s.rank, (s.act = 'k')::integer + s.replaced AS more
-        FROM unnest(places, acts, p_lines, p_ranks, p_replaced) s(place, act, line, rank, replaced)
-        WHERE s.act IN ('k', 'r') OFFSET 0
-      ) s
-      WHERE c.ctid = s.place;
-  END IF;
-  IF strpos(p_acts, 'b') > 0 OR strpos(p_acts, 'f') > 0 THEN
-    INSERT INTO ${schema}.contexts (ns, id, revision, entry, next)
-      SELECT p_ns, s.id, base + s.rank, texts[s.line], 1 + s.replaced
-      FROM unnest(p_ids, acts, p_lines, p_ranks, p_replaced) WITH ORDINALITY s(id, act, line, rank, replaced, n)
-      WHERE s.act IN ('b', 'f') AND s.line > 0 ORDER BY s.n;
-  END IF;
-  IF p_between <> '{}' THEN
-    -- Those of one context come together; they have the numbers before the one that is the next now.
-    INSERT INTO ${schema}.versions (ns, seq, number, revision, entry)
-      SELECT p_ns, c.seq, c.next - p_replaced[b.step] + b.place, base + b.rank, texts[b.line]
-      FROM (
-          SELECT b.step, b.line, b.rank, row_number() OVER (PARTITION BY b.step ORDER BY b.n) - 1 AS place
-          FROM unnest(p_between, p_between_lines, p_between_ranks) WITH ORDINALITY b(step, line, rank, n)
-        ) b,
-        LATERAL (
-          SELECT c.seq, c.next FROM ${schema}.contexts c WHERE c.ns = p_ns AND c.id = p_ids[b.step] OFFSET 0
-        ) c;
+  IF p_born <> '{}' THEN
+    texts := string_to_array(concat_ws(E'\n', p_logged, p_others), E'\n');
+    WITH born AS (
+      INSERT INTO ${schema}.contexts (ns, id, revision, stored, first)
+        SELECT p_ns, b.id, n.head + b.rank, texts[b.line],
+          1 - (SELECT count(*) FROM unnest(p_replaced) r(birth) WHERE r.birth = b.n)
+        FROM unnest(p_born, p_born_lines, p_born_ranks) WITH ORDINALITY b(id, line, rank, n) ORDER BY b.n
+        RETURNING id, seq, first
+    )
+    -- What was born and replaced again.
+    INSERT INTO ${schema}.versions (ns, seq, number, revisions, entries)
+      SELECT p_ns, born.seq, born.first, array_agg(n.head + r.rank ORDER BY r.rank),
+        string_agg(texts[r.line], E'\n' ORDER BY r.rank)
+      FROM unnest(p_replaced, p_replaced_lines, p_replaced_ranks) r(birth, line, rank), born
+      WHERE born.id = p_born[r.birth]
+      GROUP BY born.seq, born.first;
   END IF;
 
-  IF p_logged IS NOT NULL THEN
-    INSERT INTO ${schema}.log (ns, revision, first, lines) VALUES (p_ns, base + p_count, base + 1, p_logged);
-  END IF;
-  -- A long backlog goes piece by piece, so that no commit takes long.
-  IF base / 256 <> (base + p_count) / 256 THEN
-    cut := least(base + p_count - p_log, base_trimmed + 4096);
-    IF cut > base_trimmed THEN
-      -- Not from the beginning: there the index still has what was deleted before.
-      DELETE FROM ${schema}.log WHERE ns = p_ns AND revision > base_trimmed AND revision <= cut;
-      UPDATE ${schema}.namespaces SET trimmed = cut WHERE ns = p_ns;
-    END IF;
-  END IF;
-
-  -- Listeners share this lock: whether there are any, is told after a semicolon.
-  RETURN base || ';' || (NOT pg_try_advisory_xact_lock(counters, p_ns))::integer;
+  INSERT INTO ${schema}.log (ns, revision, first, mark, lines, others, ids, at, ranks, keeps)
+    VALUES (p_ns, n.head + p_count, n.head + 1, p_mark, coalesce(p_logged, ''), p_others, p_items, p_at, p_ranks, p_keeps);
+  -- Behind semicolons: whether anybody listens, and whether the tables should be brought up to date.
+  RETURN n.head || ';' || (NOT pg_try_advisory_xact_lock(${LISTENING}))::integer || ';' || ${IS_DUE}::integer;
 END
 $commit$;
 `;

@@ -11,6 +11,7 @@ const SETTINGS = {
   enable_hashjoin: "off",
   enable_mergejoin: "off",
   enable_bitmapscan: "off",
+  jit: "off",
   lock_timeout: "8s",
 } as const;
 

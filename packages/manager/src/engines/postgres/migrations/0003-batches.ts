@@ -1,14 +1,10 @@
-import { commitFunction } from "../functions/commit.ts";
-import { readFunctions } from "../functions/read.ts";
-
 /**
  * A row of `log` is a whole commit, as lines of text that are stored as they are: to press them would take longer than
  * to write them. Versions have numbers, counted for each context, so that the oldest are found without a look at what
  * was deleted before them. Until `void_until` the table
  * `void` is worth a look.
  *
- * The functions take and return other things than before: a process that still runs an older version of this package is
- * UNAVAILABLE from then on.
+ * It also made the functions once; now a later migration does.
  *
  * @param schema - quoted.
  */
@@ -57,5 +53,5 @@ UPDATE ${schema}.log l SET first = l.revision, lines = '[' || to_json(l.op) || (
   );
 ALTER TABLE ${schema}.log
   ALTER COLUMN first SET NOT NULL, ALTER COLUMN lines SET NOT NULL, DROP COLUMN op, DROP COLUMN changes;
-${readFunctions(schema)}${commitFunction(schema)}`;
+`;
 }
