@@ -35,6 +35,8 @@ export async function opened(url, contexts) {
     const some = missing.slice(from, from + FILLED_AT_ONCE);
     await Promise.all(some.map((id, index) => manager.create(id, twoKeys(from + index))));
   }
+  // Few are known from the beginning, as those that are just made; of so many, most are met for the first time.
+  if (contexts <= 10_000) await Promise.all(ids.map((id) => manager.get(id)));
   return { manager, ids: shuffled(ids), versions: ids.map(() => "1"), at: 0 };
 }
 
