@@ -11,6 +11,7 @@ export const IN_FLIGHT = 64;
 const FILLED_AT_ONCE = 500;
 
 /** @typedef {{ manager: AsyncSharedContextManager<any>, ids: string[], versions: string[], at: number }} Opened */
+/** @typedef {() => string | Promise<string>} Url */
 
 /** @param {number} contexts */
 export function idsOf(contexts) {
@@ -18,7 +19,8 @@ export function idsOf(contexts) {
 }
 
 /**
- * A manager with so many contexts, to be walked in a random order.
+ * A manager with so many contexts, made in the order of their numbers where there are none yet, to be walked in a random
+ * one.
  *
  * @param {string} url
  * @param {number} contexts
@@ -27,22 +29,27 @@ export function idsOf(contexts) {
 export async function opened(url, contexts) {
   /** @type {AsyncSharedContextManager<any>} */
   const manager = await openManager(url);
-  const ids = shuffled(idsOf(contexts));
-  const present = new Set(await manager.listContexts());
-  for (let from = 0; from < contexts; from += FILLED_AT_ONCE) {
-    const missing = ids.slice(from, from + FILLED_AT_ONCE).filter((id) => !present.has(id));
-    await Promise.all(missing.map((id, index) => manager.create(id, twoKeys(index))));
+  const ids = idsOf(contexts);
+  const missing = (await manager.size()) === 0 ? ids : [];
+  for (let from = 0; from < missing.length; from += FILLED_AT_ONCE) {
+    const some = missing.slice(from, from + FILLED_AT_ONCE);
+    await Promise.all(some.map((id, index) => manager.create(id, twoKeys(from + index))));
   }
-  const versions = contexts > 10_000 ? ids.map(() => "1") : await Promise.all(ids.map((id) => versionOf(manager, id)));
-  return { manager, ids, versions, at: 0 };
+  // Few are known from the beginning, as those that are just made; of so many, most are met for the first time.
+  if (contexts <= 10_000) await Promise.all(ids.map((id) => manager.get(id)));
+  return { manager, ids: shuffled(ids), versions: ids.map(() => "1"), at: 0 };
 }
 
 /**
- * @param {AsyncSharedContextManager<any>} manager
- * @param {string} id
+ * The same store each time, so that it is filled once. What is updated there is so by the first who opens it.
+ *
+ * @param {Url} url
+ * @returns {Url}
  */
-async function versionOf(manager, id) {
-  return (await manager.get(id))?.version ?? "";
+export function shared(url) {
+  /** @type {ReturnType<Url> | undefined} */
+  let one;
+  return () => (one ??= url());
 }
 
 /** @param {Opened} state */
@@ -64,10 +71,10 @@ async function update(state, at, step) {
   state.versions[at] = version;
 }
 
-/** @param {() => string} url @param {number} contexts @returns {Contestant<Opened>} */
+/** @param {Url} url @param {number} contexts @returns {Contestant<Opened>} */
 export function updates(url, contexts) {
   return {
-    setUp: () => opened(url(), contexts),
+    setUp: async () => opened(await url(), contexts),
     async round(state, count) {
       for (let done = 0; done < count; done++) await update(state, next(state), done);
     },
@@ -75,10 +82,10 @@ export function updates(url, contexts) {
   };
 }
 
-/** @param {() => string} url @returns {Contestant<Opened>} */
+/** @param {Url} url @returns {Contestant<Opened>} */
 export function updatesTogether(url) {
   return {
-    setUp: () => opened(url(), IN_FLIGHT),
+    setUp: async () => opened(await url(), IN_FLIGHT),
     step: IN_FLIGHT,
     async round(state, count) {
       const each = count / IN_FLIGHT;
@@ -95,14 +102,14 @@ export function updatesTogether(url) {
 /**
  * An increment of one context, so many at a time.
  *
- * @param {() => string} url
+ * @param {Url} url
  * @param {number} inFlight
  * @returns {Contestant<Opened>}
  */
 export function increments(url, inFlight) {
   const operations = [/** @type {const} */ ({ op: "increment", path: "/step", value: 1 })];
   return {
-    setUp: () => opened(url(), 1),
+    setUp: async () => opened(await url(), 1),
     step: inFlight,
     async round({ manager, ids }, count) {
       const agent = manager.agent("counter");
@@ -117,10 +124,10 @@ export function increments(url, inFlight) {
   };
 }
 
-/** @param {() => string} url @param {number} contexts @returns {Contestant<Opened>} */
+/** @param {Url} url @param {number} contexts @returns {Contestant<Opened>} */
 export function gets(url, contexts) {
   return {
-    setUp: () => opened(url(), contexts),
+    setUp: async () => opened(await url(), contexts),
     async round(state, count) {
       let sum = 0;
       for (let done = 0; done < count; done++) {
@@ -136,14 +143,14 @@ export function gets(url, contexts) {
 /**
  * A read each time after somebody else has written; only the read is timed.
  *
- * @param {() => string} url
+ * @param {Url} url
  * @param {number} contexts
  * @param {() => Promise<{ write(): unknown, close(): unknown }>} another
  * @returns {Contestant<Opened & { other: { write(): unknown, close(): unknown } }>}
  */
 export function getsAfterWrites(url, contexts, another) {
   return {
-    setUp: async () => ({ ...(await opened(url(), contexts)), other: await another() }),
+    setUp: async () => ({ ...(await opened(await url(), contexts)), other: await another() }),
     async round(state, count) {
       let elapsed = 0n;
       for (let done = 0; done < count; done++) {
@@ -166,14 +173,14 @@ export function getsAfterWrites(url, contexts, another) {
 /**
  * From the end of a commit through one connection to the call of a subscriber on another.
  *
- * @param {() => string} url
+ * @param {Url} url
  * @returns {Contestant<Opened & { reader: AsyncSharedContextManager<any>, heard: { resolve: () => void } }>}
  */
 export function deliveries(url) {
   return {
     async setUp() {
-      const writer = await opened(url(), 1);
-      const reader = await openManager(url());
+      const writer = await opened(await url(), 1);
+      const reader = await openManager(await url());
       const heard = { resolve: () => {} };
       reader.subscribe(writer.ids[0], () => heard.resolve());
       return { ...writer, reader, heard };

@@ -11,6 +11,7 @@ import {
   idsOf,
   increments,
   IN_FLIGHT,
+  shared,
   somewhereInAPeriod,
   updates,
   updatesTogether,
@@ -103,6 +104,7 @@ export async function postgresCases({ sizes }) {
     },
   ];
   for (const contexts of sizes) {
+    const store = shared(url);
     cases.push(
       {
         engine,
@@ -110,7 +112,7 @@ export async function postgresCases({ sizes }) {
         title: "update, one at a time",
         contexts,
         base: BARE,
-        contestants: { [BARE]: bareUpdates(one, contexts), [OURS]: updates(url, contexts) },
+        contestants: { [BARE]: bareUpdates(one, contexts), [OURS]: updates(store, contexts) },
         targets: against(BARE, 0.6),
       },
       {
@@ -119,7 +121,7 @@ export async function postgresCases({ sizes }) {
         title: "get",
         contexts,
         base: BARE,
-        contestants: { [BARE]: bareGets(one, contexts), [OURS]: gets(url, contexts) },
+        contestants: { [BARE]: bareGets(one, contexts), [OURS]: gets(store, contexts) },
         targets: against(BARE, 0.75),
       },
     );

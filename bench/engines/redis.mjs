@@ -10,6 +10,7 @@ import {
   idsOf,
   increments,
   IN_FLIGHT,
+  shared,
   somewhereInAPeriod,
   updates,
   updatesTogether,
@@ -73,6 +74,7 @@ export async function redisCases({ sizes }) {
     },
   ];
   for (const contexts of sizes) {
+    const store = shared(url);
     cases.push(
       {
         engine,
@@ -80,7 +82,7 @@ export async function redisCases({ sizes }) {
         title: "update, one at a time",
         contexts,
         base: BARE,
-        contestants: { [BARE]: bareUpdates(connect, contexts), [OURS]: updates(url, contexts) },
+        contestants: { [BARE]: bareUpdates(connect, contexts), [OURS]: updates(store, contexts) },
         targets: against(BARE, 0.7),
       },
       {
@@ -89,7 +91,7 @@ export async function redisCases({ sizes }) {
         title: "get",
         contexts,
         base: BARE,
-        contestants: { [BARE]: bareGets(connect, contexts), [OURS]: gets(url, contexts) },
+        contestants: { [BARE]: bareGets(connect, contexts), [OURS]: gets(store, contexts) },
         targets: against(BARE, 0.75),
       },
     );

@@ -1,14 +1,25 @@
 /** SQLite: a file of ours beside a file with one table, through the same driver with the same pragmas. */
 
 /** @import { Choice, Contestant, EngineCase, Ground } from "./types.d.ts" */
+/** @import { Url } from "./ours.mjs" */
 
-import { mkdtempSync, rmSync } from "node:fs";
+import { copyFileSync, mkdtempSync, rmSync } from "node:fs";
 import { isBuiltin } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openManager } from "shared-context-manager";
 import { bareBatches, bareGets, bareGetsAfterWrites, bareUpdates } from "./bare-sqlite.mjs";
-import { deliveries, gets, getsAfterWrites, increments, IN_FLIGHT, updates, updatesTogether } from "./ours.mjs";
+import {
+  deliveries,
+  gets,
+  getsAfterWrites,
+  increments,
+  IN_FLIGHT,
+  opened,
+  shared,
+  updates,
+  updatesTogether,
+} from "./ours.mjs";
 
 const OURS = "this package";
 const BARE = "bare node:sqlite";
@@ -26,6 +37,7 @@ export function sqliteCases({ sizes }) {
   let files = 0;
   const file = () => join(directory, `${++files}.db`);
   const url = (/** @type {string} */ synchronous) => () => `sqlite:${file()}?synchronous=${synchronous}`;
+  const filled = copies(file);
   const against = (/** @type {number} */ atLeast, base = BARE) => [{ contestant: OURS, against: base, atLeast }];
   const engine = "sqlite";
   const [size = 100] = sizes;
@@ -82,24 +94,30 @@ export function sqliteCases({ sizes }) {
     },
   ];
   for (const contexts of sizes) {
-    const ours = shared(url("normal"));
+    const ours = (/** @type {string} */ synchronous) => async () =>
+      `sqlite:${await filled(contexts)}?synchronous=${synchronous}`;
+    const same = shared(ours("normal"));
+    const levels = contexts === size ? ["normal"] : ["full", "normal"];
     cases.push(
-      {
+      ...levels.map((synchronous) => ({
         engine,
         name: "size",
-        title: "update, one at a time, NORMAL",
+        title: `update, one at a time, ${synchronous.toUpperCase()}`,
         contexts,
         base: BARE,
-        contestants: { [BARE]: bareUpdates(file, "normal", contexts), [OURS]: updates(url("normal"), contexts) },
-        targets: against(0.45),
-      },
+        contestants: {
+          [BARE]: bareUpdates(file, synchronous, contexts),
+          [OURS]: updates(ours(synchronous), contexts),
+        },
+        targets: against(synchronous === "full" ? 0.7 : 0.45),
+      })),
       {
         engine,
         name: "get",
         title: "get, nobody else writes",
         contexts,
         base: BARE,
-        contestants: { [BARE]: bareGets(file, contexts), [OURS]: gets(url("normal"), contexts) },
+        contestants: { [BARE]: bareGets(file, contexts), [OURS]: gets(ours("normal"), contexts) },
         targets: against(0.75),
       },
       {
@@ -110,7 +128,7 @@ export function sqliteCases({ sizes }) {
         base: BARE,
         contestants: {
           [BARE]: bareGetsAfterWrites(file, contexts),
-          [OURS]: getsAfterWrites(ours, contexts, () => anotherWriter(ours)),
+          [OURS]: getsAfterWrites(same, contexts, () => anotherWriter(same)),
         },
         targets: against(0.75),
       },
@@ -120,22 +138,36 @@ export function sqliteCases({ sizes }) {
 }
 
 /**
- * The same file each time.
+ * Files of ours with so many contexts: filled once, and copied then.
  *
- * @param {() => string} url
+ * @param {() => string} file
+ * @returns {(contexts: number) => Promise<string>}
  */
-function shared(url) {
-  const one = url();
-  return () => one;
+function copies(file) {
+  /** @type {Map<number, Promise<string>>} */
+  const originals = new Map();
+  const fill = async (/** @type {number} */ contexts) => {
+    const original = file();
+    const { manager } = await opened(`sqlite:${original}?synchronous=normal`, contexts);
+    await manager.close();
+    return original;
+  };
+  return async (contexts) => {
+    const original = originals.get(contexts) ?? fill(contexts);
+    originals.set(contexts, original);
+    const copy = file();
+    copyFileSync(await original, copy);
+    return copy;
+  };
 }
 
 /**
  * Somebody else, who writes into one context that is not read.
  *
- * @param {() => string} url
+ * @param {Url} url
  */
 async function anotherWriter(url) {
-  const manager = await openManager(url());
+  const manager = await openManager(await url());
   await manager.create("elsewhere", { step: 0 });
   const agent = manager.agent("elsewhere");
   return {

@@ -20,7 +20,6 @@ import {
 } from "../engine.ts";
 import type { Entry } from "../entry.ts";
 import { invalid } from "../errors.ts";
-import { Archive } from "./sqlite/archive.ts";
 import { reading, translated, whenFree } from "./sqlite/busy.ts";
 import { changesIn, type ChangesRow, madeBy } from "./sqlite/changes.ts";
 import { Contexts, type Statements } from "./sqlite/contexts.ts";
@@ -28,6 +27,7 @@ import { checkVersion, checkWritable, inTransaction, loadDriver, namespaceOf, pr
 import { currentBase, type LeaseBase, uptimeMs } from "./sqlite/lease-clock.ts";
 import { Log } from "./sqlite/log.ts";
 import { SQL } from "./sqlite/statements.ts";
+import { Sweeper } from "./sqlite/sweeper.ts";
 
 const POLL_MS = 4;
 
@@ -73,9 +73,9 @@ export class SqliteEngine implements Engine {
     this.#sql = Object.fromEntries(
       Object.entries(SQL).map(([name, text]) => [name, database.prepare(text)]),
     ) as Statements;
-    const archive = new Archive(this.#sql, namespace, options.historyLimit);
-    this.#contexts = new Contexts(this.#sql, namespace, archive, options.historyLimit);
-    this.#log = new Log(this.#sql, namespace, this.#contexts, archive, options.changeLogLimit);
+    const sweeper = new Sweeper(this.#sql, options.historyLimit);
+    this.#contexts = new Contexts(this.#sql, namespace, options.historyLimit);
+    this.#log = new Log(this.#sql, namespace, this.#contexts, sweeper, options.changeLogLimit);
     this.#base = inTransaction(database, () => this.#leaseBase());
   }
 
@@ -109,10 +109,12 @@ export class SqliteEngine implements Engine {
   async changes({ after, limit }: Parameters<Engine["changes"]>[0]): Promise<EngineChanges> {
     return reading(() => {
       // Whoever trims the log between the reading of its ends and of its rows would leave a gap unnoticed.
-      const { ends, rows } = this.#atOneMoment(() => ({
-        ends: this.#ends(),
-        rows: this.#sql.changes.all(after, this.#ns, limit) as unknown as ChangesRow[],
-      }));
+      const { ends, rows } = this.#atOneMoment(() => {
+        const ends = this.#ends();
+        // What is older is there for the histories, with gaps.
+        const from = Math.max(after, ends.oldest - 1);
+        return { ends, rows: this.#sql.changes.all(from, this.#ns, limit) as unknown as ChangesRow[] };
+      });
       const changes = rows.flatMap(changesIn);
       return { changes, ...ends };
     });
@@ -193,7 +195,7 @@ export class SqliteEngine implements Engine {
     if (clears) this.#contexts.clear();
     const version = madeBy(transaction);
     const texts = new Map<Entry, string>();
-    const logging = { revisions, oldest: this.#log.oldest, isLogged: version !== undefined, texts };
+    const logging = { revisions, isLogged: version !== undefined, texts };
     let past = 0;
     for (const write of writes) past = this.#contexts.write(write, logging).past;
     this.#log.add(transaction, version, past, texts);
@@ -210,8 +212,8 @@ export class SqliteEngine implements Engine {
   }
 
   #ends(): { readonly oldest: number; readonly head: number } {
-    const { oldest, head } = this.#sql.ends.get() as { oldest: number | null; head: number | null };
-    return { oldest: oldest ?? 1, head: head ?? 0 };
+    const ends = this.#sql.ends.get() as { oldest: number; head: number } | undefined;
+    return ends ?? { oldest: 1, head: 0 };
   }
 
   /** Changes when another connection has committed, and only then. */

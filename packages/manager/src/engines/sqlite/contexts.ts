@@ -1,7 +1,7 @@
 /// <reference types="node" />
 /**
- * The contexts of a namespace: what is there, and what was there before. An update is in the log alone until the table
- * is brought up to date, and a version that has been replaced stays there until it is archived.
+ * The contexts of a namespace: what is there, and what was there before. Every version is in the log; the table says which
+ * is the present one. After an update only the log does, until the table is brought up to date.
  */
 
 import type { StatementSync } from "node:sqlite";
@@ -9,7 +9,6 @@ import { decodeEntry, encodeEntry } from "../../codec.ts";
 import { pageStart, resolved, settle, type Write } from "../../engine.ts";
 import type { Entry } from "../../entry.ts";
 import { Recent } from "../../recent.ts";
-import type { Archive, Archived } from "./archive.ts";
 import type { LogRow } from "./log.ts";
 import type { SQL } from "./statements.ts";
 
@@ -18,9 +17,9 @@ export type Statements = { readonly [Name in keyof typeof SQL]: StatementSync };
 /** A context, if there is one, and where it is in the log. */
 export interface Row {
   readonly entry: Entry | undefined;
-  /** The revision that the log has it at, just as it is; 0 for none. */
-  readonly logged: number;
-  /** Where the version before is, in the log or in the archive; 0 for nowhere. */
+  /** At its revision, or at a negative number where the row of that has not it alone; 0 for nowhere. */
+  readonly place: number;
+  /** Where the version before is; 0 for nowhere. */
   readonly past: number;
 }
 
@@ -28,32 +27,28 @@ export interface Row {
 export interface Logging {
   /** Those of the commit; the last is its own. */
   readonly revisions: readonly number[];
-  /** The oldest that the log has. */
-  readonly oldest: number;
   /** Whether the log will have what is written, as a version of its own. */
   readonly isLogged: boolean;
   /** What is written, as text. */
   readonly texts: Map<Entry, string>;
 }
 
-const NOTHING: Row = { entry: undefined, logged: 0, past: 0 };
+const NOTHING: Row = { entry: undefined, place: 0, past: 0 };
 /** To look at each write for versions beyond the limit would cost more than the write. */
 const TRIM_EVERY = 16;
 
 export class Contexts {
   readonly #sql: Statements;
   readonly #ns: number;
-  readonly #archive: Archive;
   readonly #historyLimit: number;
   /** What has been read and not changed since. */
   readonly #cache = new Recent<Row>();
   /** Which contexts may be newer in the log than in the table, and at which revision. */
   readonly #ahead = new Map<string, number>();
 
-  constructor(sql: Statements, ns: number, archive: Archive, historyLimit: number) {
+  constructor(sql: Statements, ns: number, historyLimit: number) {
     this.#sql = sql;
     this.#ns = ns;
-    this.#archive = archive;
     this.#historyLimit = historyLimit;
   }
 
@@ -70,10 +65,10 @@ export class Contexts {
     const rows = this.#sql.page.all(this.#ns, pageStart(after), prefix, limit) as {
       seq: number;
       id: string;
-      entry: string;
+      entry: string | null;
     }[];
     const ahead = (id: string): Entry | undefined => (this.#ahead.has(id) ? this.get(id) : undefined);
-    const entries = rows.map(({ id, entry }) => ahead(id) ?? decodeEntry(id, entry));
+    const entries = rows.map(({ id, entry }) => ahead(id) ?? decoded(id, entry));
     return { entries, next: rows.length < limit ? undefined : String(rows.at(-1)?.seq) };
   }
 
@@ -114,27 +109,29 @@ export class Contexts {
   }
 
   /** @returns what is there now. */
-  write({ id, next, keeps }: Write, { revisions, oldest, isLogged, texts }: Logging): Row {
+  write({ id, next, keeps }: Write, { revisions, isLogged, texts }: Logging): Row {
     const found = this.#rowOf(id);
     if (next === undefined) return found;
     if (keeps === null && this.#historyLimit > 0) this.#sql.forget.run(this.#ns, id);
     const isThere = found.entry !== undefined;
-    const past = keeps === true && isThere ? this.#keep(id, found, oldest) : keeps === null ? 0 : found.past;
+    if (keeps === true && isThere) this.#trim(id, Number(found.entry.version));
     if (isThere && (next === null || keeps === null)) this.#sql.remove.run(this.#ns, id);
     if (next === null) return this.#put(id, NOTHING, 0);
     settle(next, revisions);
     const text = encodeEntry(next);
     texts.set(next, text);
     const revision = revisions.at(-1) as number;
-    const row: Row = { entry: next, logged: isLogged ? revision : 0, past };
+    const past = keeps === null ? 0 : keeps && isThere ? found.place : found.past;
+    const row = { entry: next, place: isLogged ? revision : 0, past };
     if (isLogged && isThere && keeps === true) {
       this.#ahead.set(id, revision);
       return this.#remember(id, row, text.length);
     }
-    const columns = [next.revision, Number(next.version)] as const;
-    const place = [Number(isLogged), row.past, text] as const;
-    if (isThere && keeps !== null) this.#sql.replace.run(...columns, ...place, this.#ns, id);
-    else this.#sql.add.run(this.#ns, id, ...columns, next.incarnation, ...place);
+    const version = Number(next.version);
+    if (!isLogged) row.place = this.#setApart(row, text, keeps === false ? found.place : 0);
+    const apart = Math.min(row.place, 0);
+    if (isThere && keeps !== null) this.#sql.replace.run(next.revision, version, apart, this.#ns, id);
+    else this.#sql.add.run(this.#ns, id, next.revision, version, next.incarnation, apart);
     return this.#put(id, row, text.length);
   }
 
@@ -143,46 +140,53 @@ export class Contexts {
     const versions = new Map<number, Entry>();
     const kept = this.#sql.versions.all(this.#ns, id) as { version: number; entry: string }[];
     for (const { version, entry } of kept) versions.set(version, decodeEntry(id, entry));
-    let { past } = this.#rowOf(id);
+    let { entry: later, past } = this.#rowOf(id);
     for (let left = this.#historyLimit; past !== 0 && left > 0; left--) {
-      const logged = this.#logged(id, past) ?? this.#archive.get(id, past);
-      if (logged === undefined) break;
-      const entry = decodeEntry(id, logged.entry);
+      const found = this.#versionAt(id, past);
+      if (found === undefined) break;
+      const entry = decoded(id, found.entry);
+      // Where a version was swept away, another one may be by now.
+      if (Number(entry.version) >= Number(later?.version)) break;
       versions.set(Number(entry.version), entry);
-      ({ past } = logged);
+      later = entry;
+      ({ past } = found);
     }
     const inOrder = [...versions].sort(([one], [other]) => one - other).map(([, entry]) => entry);
     return inOrder.slice(-this.#historyLimit || inOrder.length);
   }
 
-  /** @returns where the version that is about to be replaced can be found then. */
-  #keep(id: string, found: Row, oldest: number): number {
-    if (this.#historyLimit === 0) return found.logged || found.past;
-    const version = Number(found.entry?.version);
-    if (version % TRIM_EVERY === 0 && this.#historyLimit !== Infinity)
-      this.#sql.trimVersions.run(this.#ns, id, version - this.#historyLimit);
-    return found.logged < oldest ? this.#archive.addPresent(id) : found.logged;
+  #trim(id: string, version: number): void {
+    if (version % TRIM_EVERY !== 0 || this.#historyLimit === 0 || this.#historyLimit === Infinity) return;
+    this.#sql.trimVersions.run(this.#ns, id, version - this.#historyLimit);
+  }
+
+  /** @returns where in the log an entry is that the row of its revision has not alone. */
+  #setApart({ entry, past }: Row & { readonly entry: Entry }, text: string, replaced: number): number {
+    const { contextId, version, incarnation } = entry;
+    if (replaced < 0) {
+      this.#sql.replaceApart.run(Number(version), text, replaced);
+      return replaced;
+    }
+    const { lastInsertRowid } = this.#sql.addApart.run(this.#ns, contextId, Number(version), incarnation, past, text);
+    return Number(lastInsertRowid);
   }
 
   #rowOf(id: string): Row {
     const cached = this.#cache.get(id);
     if (cached !== undefined) return cached;
     const ahead = this.#ahead.get(id);
-    const logged = ahead === undefined ? undefined : this.#logged(id, ahead);
-    if (logged !== undefined) {
-      const { entry, past } = logged;
-      return this.#remember(id, { entry: decodeEntry(id, entry), logged: ahead as number, past }, entry.length);
-    }
-    // What has gone from the log meanwhile is in the table.
-    const found = this.#sql.contextOf.get(this.#ns, id) as ContextRow | undefined;
+    const logged = ahead === undefined ? undefined : this.#versionAt(id, ahead);
+    const found =
+      logged === undefined
+        ? (this.#sql.contextOf.get(this.#ns, id) as Placed | undefined)
+        : { ...logged, place: ahead as number };
     if (found === undefined) return this.#remember(id, NOTHING, 0);
-    const { entry, revision, in_log: isLogged, past } = found;
-    const row = { entry: decodeEntry(id, entry), logged: isLogged === 1 ? revision : 0, past };
-    return this.#remember(id, row, entry.length);
+    const { entry, place, past } = found;
+    return this.#remember(id, { entry: decoded(id, entry), place, past }, entry?.length ?? 0);
   }
 
-  #logged(id: string, revision: number): Archived | undefined {
-    return this.#sql.logged.get(revision, this.#ns, id) as Archived | undefined;
+  #versionAt(id: string, place: number): Version | undefined {
+    return this.#sql.versionAt.get(place, this.#ns, id) as Version | undefined;
   }
 
   /** The table has it. */
@@ -197,9 +201,16 @@ export class Contexts {
   }
 }
 
-interface ContextRow {
-  readonly revision: number;
-  readonly in_log: number;
+interface Version {
   readonly past: number;
-  readonly entry: string;
+  readonly entry: string | null;
+}
+
+interface Placed extends Version {
+  readonly place: number;
+}
+
+/** @throws ContextError CORRUPT. */
+function decoded(id: string, text: string | null): Entry {
+  return decodeEntry(id, text ?? "");
 }

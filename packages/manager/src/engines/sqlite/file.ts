@@ -8,9 +8,10 @@ import { initial } from "./migrations/0001-initial.ts";
 import { historyInTheLog } from "./migrations/0002-history-in-the-log.ts";
 import { updatesInTheLogAlone } from "./migrations/0003-updates-in-the-log-alone.ts";
 import { archive } from "./migrations/0004-archive.ts";
+import { aVersionInOnePlace } from "./migrations/0005-a-version-in-one-place.ts";
 import { SQL } from "./statements.ts";
 
-const MIGRATIONS = [initial, historyInTheLog, updatesInTheLogAlone, archive];
+const MIGRATIONS = [initial, historyInTheLog, updatesInTheLogAlone, archive, aVersionInOnePlace];
 /** Marks a file as one of ours. */
 const APPLICATION_ID = 0x53434d31;
 /** A bug in the write-ahead log of earlier ones can corrupt a file that several processes write. */

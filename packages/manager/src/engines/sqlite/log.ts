@@ -7,8 +7,8 @@
 import type { Transaction } from "../../engine.ts";
 import type { Entry } from "../../entry.ts";
 import { encodeChanges } from "./changes.ts";
-import type { Archive } from "./archive.ts";
 import type { Contexts, Statements } from "./contexts.ts";
+import type { Sweeper } from "./sweeper.ts";
 
 /**
  * So many revisions are in the log alone at most, and go from it at once: nobody else writes meanwhile, and the event
@@ -32,18 +32,18 @@ export class Log {
   readonly #sql: Statements;
   readonly #ns: number;
   readonly #contexts: Contexts;
-  readonly #archive: Archive;
+  readonly #sweeper: Sweeper;
   readonly #limit: number;
   #head = 0;
   #oldest = 1;
   #folded = 0;
 
   /** @param limit - how many rows are kept at least. */
-  constructor(sql: Statements, ns: number, contexts: Contexts, archive: Archive, limit: number) {
+  constructor(sql: Statements, ns: number, contexts: Contexts, sweeper: Sweeper, limit: number) {
     this.#sql = sql;
     this.#ns = ns;
     this.#contexts = contexts;
-    this.#archive = archive;
+    this.#sweeper = sweeper;
     this.#limit = Math.max(limit, 1); // the last row stays: it has the head
     // Their names take as long as the values. Before Node 22.16 there is no such choice.
     for (const statement of [sql.since, sql.unfolded]) statement.setReturnArrays?.(true);
@@ -52,11 +52,6 @@ export class Log {
   /** The last revision. */
   get head(): number {
     return this.#head;
-  }
-
-  /** The first revision that is kept. */
-  get oldest(): number {
-    return this.#oldest;
   }
 
   /** Reads what others have committed since. */
@@ -100,10 +95,9 @@ export class Log {
     this.#contexts.folded(this.#head);
     const last = this.#head - this.#limit;
     if (last < this.#oldest) return;
-    this.#archive.add(last);
-    this.#sql.trimLog.run(last);
+    this.#sql.trimLog.run(this.#oldest, last); // versions stay
     this.#oldest = last + 1;
-    this.#archive.sweep(last);
+    this.#sweeper.sweep(last);
   }
 
   #follow(from: number): void {
