@@ -92,7 +92,7 @@ class Trial {
     const lease = this.leases.get(agent);
     try {
       if (does === "renew") lease?.renew();
-      else if (does === "write") lease?.patch(lease.contextIds[0] ?? "", [{ op: "increment", path: "/n", by: 1 }]);
+      else if (does === "write") lease?.patch(lease.contextIds[0] ?? "", [{ op: "increment", path: "/n" }]);
       else lease?.release();
     } catch (error) {
       if (!isContextError(error, "LEASE_LOST") && !isContextError(error, "NOT_FOUND")) this.broken = String(error);
