@@ -34,7 +34,7 @@ describe("transact", () => {
     const [x, y, receipt] = await Promise.all(["x", "y", "receipt"].map((id) => manager.get(id)));
     expect([x?.data, y?.data, receipt?.data]).toEqual([{ credits: 70 }, { credits: 130 }, { credits: 31 }]);
     expect(new Set([x?.revision, y?.revision, receipt?.revision]).size).toBe(1);
-    expect([x?.note, x?.updatedBy, receipt?.version]).toEqual(["pay", "bank", "2"]);
+    expect([x?.note, x?.updatedBy, receipt?.version]).toEqual(["pay", "bank", "1"]);
     const failure = bank.transact(async (tx) => {
       await tx.delete("x");
       await tx.create("x", { credits: 0 });

@@ -83,7 +83,7 @@ export interface LoggedTransaction {
  * An item of the change log.
  *
  * @param first - the revision of its first transaction.
- * @param lines - up to an empty one or the end.
+ * @param lines - up to an empty one or the end; none where nothing is to be told.
  * @throws ContextError CORRUPT.
  */
 export function decodeLines(first: number, lines: readonly string[]): LoggedTransaction[] {
@@ -108,6 +108,7 @@ type Told = readonly [
 type Head = readonly [opId: string, ...told: Told[]];
 
 function headsOf(lines: readonly string[], first: number): readonly Head[] {
+  if (lines[0] === "") return [];
   const heads = parsed(lines[0], first);
   if (!isHead(heads)) return heads;
   // As earlier versions of this package wrote it: of each transaction a line, and its entries counted from there.
