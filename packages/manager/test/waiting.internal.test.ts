@@ -1,5 +1,5 @@
 /**
- * Queues of three agents, with time as a command: on one context at every state that can be reached, on two at the 1,500
+ * Queues of three agents, with time as a command: on one context at every state that can be reached, on two at the 1,000
  * that are nearest to the start. Each is reached anew by its shortest sequence of commands on a real manager, and left to
  * run out.
  */
@@ -248,8 +248,8 @@ describe.each([
   [
     "the nearest states of three agents and two contexts",
     ON_TWO,
-    1_500,
     1_000,
+    800,
     [NOBODY_WOKEN, ONE_IS_ENOUGH, BARGES, NO_LOOK],
   ],
 ] as const)("waiting, at %s", (_where, commands, most, least, mutants) => {

@@ -34,7 +34,7 @@ const { batches } = await moduleOf<typeof lines>("engines/postgres/migrations/00
 const { openPostgres } = await moduleOf<typeof postgres>("engines/postgres");
 
 const IDS = ["a", "b", "c", "d \"\\,{}' d"];
-const found = await findServer("postgres-tail.test.ts");
+const found = await findServer("postgres-tail.long.test.ts");
 
 describe.skipIf(found === undefined)("what is in the log alone", { timeout: 60_000 }, () => {
   if (found === undefined) return;
