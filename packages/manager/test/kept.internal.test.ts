@@ -19,7 +19,7 @@ import type { Rejection } from "../src/rejection.ts";
 type Fields = Record<string, unknown>;
 
 const seed = process.env["FC_SEED"];
-const runs = { numRuns: 500, ...(seed && { seed: Number(seed) }) };
+const runs = { numRuns: 1_000, ...(seed && { seed: Number(seed) }) };
 
 /** Few ids, so that they meet: some that only look alike, some that are none. */
 const id = fc.constantFrom<unknown>(1, 2, 3, "1", "2", "01", "a", "a/b", null, 1.5, "__proto__");
