@@ -108,14 +108,17 @@ export function applySteps(steps: readonly Step[], base: Version, present: Versi
     placement.add(step, place);
   }
   const { adding } = placement;
-  const commuting = adding.filter((one) => !placement.isPinned(one));
+  const isPinned = (one: Placed): boolean => {
+    return placement.isPinned(one) || (!isPresent && isInOneValue(present.data, one.place.tokens));
+  };
+  const commuting = adding.filter((one) => !isPinned(one));
   if (isPresent) {
     if (failed.length > 0) return { overlaps: sorted(failed) };
     const { root: data, differs, made } = draft;
     return { data, chains: chainsAfter(commuting, present, data), differs, made };
   }
   for (const one of adding) {
-    const stranger = strangerTo(one, placement.isPinned(one), base, present, draft.root);
+    const stranger = strangerTo(one, isPinned(one), base, present, draft.root);
     if (stranger !== undefined) failed.push(stranger);
   }
   const fixed = commuting.length === 0 ? draft : new Draft(base.data);
@@ -124,6 +127,16 @@ export function applySteps(steps: readonly Step[], base: Version, present: Versi
   }
   const result = merged(fixed.root, base, present, failed);
   return commuting.length === 0 || !("data" in result) ? result : addedTo(result.data, commuting, present);
+}
+
+/** Whether a path leads into an array that others have left with elements without names: that is one value. */
+function isInOneValue(data: object, tokens: readonly string[]): boolean {
+  let value: unknown = data;
+  for (const token of tokens) {
+    if (Array.isArray(value) && !areNamed(value)) return true;
+    ({ value } = locate(value, [token]));
+  }
+  return false;
 }
 
 /** On what others have made of it. */
