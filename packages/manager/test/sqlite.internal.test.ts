@@ -364,6 +364,36 @@ describe.skipIf(!isThere)("two connections", () => {
     expect(outcomes).toEqual([{ kind: "indeterminate", cause: failure }]);
   });
 
+  it.each([
+    ["let nobody write between what a commit reads and what it writes", "BEGIN IMMEDIATE", ["database is locked"]],
+    ["would, if a commit took the write lock only when it writes", "BEGIN DEFERRED", ["written"]],
+  ])("%s", async (_name, begin, expected) => {
+    // oxlint-disable-next-line typescript/unbound-method -- it is called on the connection that it was called on
+    const { prepare } = DatabaseSync!.prototype;
+    vi.spyOn(DatabaseSync!.prototype, "prepare").mockImplementation(function (this: Database, sql) {
+      return prepare.call(this, sql === "BEGIN IMMEDIATE" ? begin : sql);
+    });
+    const engine = await openEngine();
+    const other = raw();
+    const tried: string[] = [];
+    for (const method of ["get", "all"] as const) {
+      const original = StatementSync!.prototype[method] as (...values: unknown[]) => never;
+      vi.spyOn(StatementSync!.prototype, method).mockImplementation(function (this: Statement, ...values) {
+        const read = original.apply(this, values);
+        if (!connection.isTransaction || tried.length > 0) return read;
+        try {
+          other.exec("CREATE TABLE written (at)");
+          tried.push("written");
+        } catch (error) {
+          tried.push((error as Error).message);
+        }
+        return read;
+      });
+    }
+    expect((await engine.commit([transactionOf(creates(entryOf("a")))])).map(({ kind }) => kind)).toEqual(["ok"]);
+    expect(tried).toEqual(expected);
+  });
+
   it("leave no gap in the log when one trims what the other reads", async () => {
     const [one, other] = [await openEngine({ changeLogLimit: 1 }), await openEngine({ changeLogLimit: 1 })];
     let entry = entryOf("a");

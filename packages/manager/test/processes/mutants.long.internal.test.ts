@@ -17,7 +17,6 @@ const CUTS = { request: 0, answer: 0.2, log: 0 };
 
 describe.skipIf(store === undefined)("the checker finds it when", () => {
   it.each<[MutantName, string, Partial<Run>]>([
-    ["a transaction takes the write lock only when it writes", "", { processes: 5 }],
     ["the token of a lease is not checked", "two holders", {}],
     ["a mismatch is reported as CONFLICT", "unjustified refusal", {}],
     ["who is refused by what was only believed is told so", "unjustified refusal", {}],

@@ -10,11 +10,6 @@ interface Mutant {
 }
 
 export const MUTANTS = {
-  "a transaction takes the write lock only when it writes": {
-    file: "/src/engines/sqlite/statements.ts",
-    from: 'begin: "BEGIN IMMEDIATE"',
-    to: 'begin: "BEGIN DEFERRED"',
-  },
   "the token of a lease is not checked": {
     file: "/src/rules.ts",
     from: "if (token !== null) return isHeldBy(lock, author) ? undefined : leaseLost(entry, token);",
