@@ -79,7 +79,7 @@ export function versionAfter(version: string): string {
 }
 
 /** One commit is one version, however often it has written: puts it into an entry that a rule has just made of it. */
-export function renumber(entry: Entry, committed: Entry | undefined): void {
+export function setVersion(entry: Entry, committed: Entry | undefined): void {
   const isNew = committed === undefined || isAnother(committed, entry);
   if (!isNew && committed.version === entry.version) return;
   (entry as { version: string }).version = isNew ? FIRST_VERSION : versionAfter(committed.version);

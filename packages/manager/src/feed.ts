@@ -167,7 +167,7 @@ export class Feed implements Log {
       if (!subscriber.active) return;
       subscriber.active = false;
       this.#subscribers.remove(filter, subscriber);
-      this.#countHeads();
+      this.#setWanted();
     };
   }
 
@@ -243,12 +243,12 @@ export class Feed implements Log {
     if (place === undefined) return;
     this.#places.delete(reader);
     this.#readers.remove(reader.filter, place);
-    this.#countHeads();
+    this.#setWanted();
     if (place.lag > 0) this.#rest(place);
     this.#trim();
   }
 
-  #countHeads(): void {
+  #setWanted(): void {
     this.isWanted = this.#limit > 0 || this.#readers.size > 0 || this.#subscribers.size > 0;
   }
 

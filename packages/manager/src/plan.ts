@@ -1,5 +1,5 @@
 import type { Act } from "./changes.ts";
-import { type Entry, isAnother, renumber } from "./entry.ts";
+import { type Entry, isAnother, setVersion } from "./entry.ts";
 
 /** What a plan has found of one context, and what it leaves. Where both are the same, it has only read. */
 export interface Step {
@@ -50,7 +50,7 @@ export class Plan {
     const before = this.read(contextId);
     const place = this.#placeOf(contextId);
     const { found, act: earlier } = this.steps[place] as Step;
-    if (next !== undefined) renumber(next, found);
+    if (next !== undefined) setVersion(next, found);
     this.growth += Number(next !== undefined) - Number(before !== undefined);
     // What was said about a deletion stays when the context is created again.
     this.steps[place] = { contextId, found, next, act: act ?? earlier };
