@@ -304,16 +304,20 @@ export class Feed implements Log {
   #fallBehind(place: Place, newest: number): void {
     if ((place.saved[0] ?? place.unread?.value)?.revision === newest) return;
     place.hasMissed = true;
-    this.#rest(place);
+    this.#empty(place); // what is at hand may be for others still: it is forgotten after them
   }
 
   /** The reader has nothing to read any more. */
   #rest(place: Place): void {
+    this.#empty(place);
+    if (this.#isForgetful) this.#forget();
+  }
+
+  #empty(place: Place): void {
     place.lag = 0;
     place.saved.length = 0;
     place.unread = undefined;
     this.#behind -= 1;
-    if (this.#isForgetful) this.#forget();
   }
 
   /** Whether nobody is to read what is kept. */

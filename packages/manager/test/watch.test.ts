@@ -579,6 +579,16 @@ describe("a slow consumer", () => {
     },
   );
 
+  it("does not take from a quick one what comes after its own fall", async () => {
+    manager.create("a", {});
+    const slow = manager.watch("a", { after: 1 });
+    write("a", 1_024);
+    const quick = manager.watch("a", { after: 1_025 });
+    write("a", 3);
+    expect(await take(quick, 3)).toEqual(["1026 updated a", "1027 updated a", "1028 updated a"]);
+    await refusalOf("COMPACTED", slow.next());
+  });
+
   it("does not make a quick one wait or fail", async () => {
     manager.create("a", {});
     const slow = manager.watch("a", { after: 1 });
