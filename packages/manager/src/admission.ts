@@ -55,14 +55,11 @@ export function admission(isolation: Isolation, limits: Limits = UNLIMITED): Adm
 }
 
 function admitting({ copy, isDeep }: Isolation, { maxDataBytes, schema }: Limits): Admit {
-  const admitCopy: Admit = (_contextId, argument, { data, isOwn, made }, previous) => {
-    if (made !== undefined) {
-      // As in a copy, the top level stays unfinished.
-      if (isDeep) for (const container of made) if (container !== data) Object.freeze(container);
-      return data;
-    }
-    const copied = isOwn === true ? data : copy(data, previous);
-    return copied ?? new Rejection("INVALID", { argument, ...explain(data) });
+  const admitCopy: Admit = (_contextId, argument, given, previous) => {
+    const { data, made } = given;
+    if (made !== undefined) return isDeep ? finishNested(data, made) : data;
+    const copied = given.isOwn === true ? data : copy(data, previous);
+    return copied ?? unfit(argument, data);
   };
 
   const admitSized: Admit = (contextId, argument, given, previous) => {
@@ -88,6 +85,17 @@ function admitting({ copy, isDeep }: Isolation, { maxDataBytes, schema }: Limits
     if (!isPlainObject(result.value)) return badSchema("a schema whose output is a plain object", result.value);
     return admit(contextId, argument, { data: result.value }, copied);
   };
+}
+
+/** As in a copy, the top level stays unfinished. */
+function finishNested(data: object, made: readonly object[]): object {
+  for (const container of made) if (container !== data) Object.freeze(container);
+  return data;
+}
+
+/** The refusal of data that no copy can be made of. */
+export function unfit(argument: "data" | "initialData", data: object): Rejection {
+  return new Rejection("INVALID", { argument, ...explain(data) });
 }
 
 function badSchema(expected: string, received: unknown): Rejection {

@@ -136,8 +136,11 @@ export interface WriteOptions {
 
 /** What was said about a write: `null` when nothing was. */
 export function readNote(options: { readonly note?: string } | undefined): string | null {
-  if (options === undefined) return null; // most calls: before anything is looked up
-  const note = optionsOf(options).note;
+  return options === undefined ? null : noteOf(options);
+}
+
+function noteOf(options: { readonly note?: string }): string | null {
+  const { note } = optionsOf(options);
   if (note !== undefined && typeof note !== "string") throw invalid("options", "/note", "a string", describe(note));
   return note ?? null;
 }

@@ -57,7 +57,10 @@ export function extendChains(
 
 /** The chains that still hold of new data. */
 export function chainsOn(data: object, chains: Chains | undefined): Chains | undefined {
-  if (chains === undefined) return undefined;
+  return chains === undefined ? undefined : stillOn(data, chains);
+}
+
+function stillOn(data: object, chains: Chains): Chains | undefined {
   const holding = [...chains].filter(([, { tokens, to }]) => locate(data, tokens).value === to);
   return holding.length === chains.size ? chains : holding.length === 0 ? undefined : new Map(holding);
 }

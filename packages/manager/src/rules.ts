@@ -6,7 +6,7 @@
  * Arguments have been checked before (`arguments.ts`); refusals come in the order of law 11.
  */
 
-import type { Admission } from "./admission.ts";
+import { type Admission, unfit } from "./admission.ts";
 import {
   type Author,
   type Entry,
@@ -23,7 +23,6 @@ import {
   versionAfter,
 } from "./entry.ts";
 import { finish } from "./data.ts";
-import { explain } from "./fault.ts";
 import { isEqual } from "./equal.ts";
 import type { PathConflict } from "./errors.ts";
 import { type Chains, chainsOn } from "./increments.ts";
@@ -156,7 +155,7 @@ function editedFrom(base: Entry, found: Entry, command: EditCommand, admission: 
   if (command.edit.kind !== "data") return applyEdit(command.edit, base, found, admission);
   const { data, isOwn } = command.edit;
   const yours = isOwn === true ? data : admission.copy(data, base.data);
-  return yours === undefined ? invalidData(data) : merged(yours, base, found, []);
+  return yours === undefined ? unfit("data", data) : merged(yours, base, found, []);
 }
 
 /** Old data as a new version; `kept` is the entry that had it, if the history has. The present version stays. */
@@ -338,8 +337,4 @@ function conflict(
 
 function misfit({ path, expected, received }: Misfit): Rejection {
   return new Rejection("INVALID", { argument: "patch", path, expected, received });
-}
-
-function invalidData(data: object): Rejection {
-  return new Rejection("INVALID", { argument: "data", ...explain(data) });
 }
