@@ -44,12 +44,13 @@ export async function transact<Data extends object, Result>(
       result = await run(tx);
     } catch (error) {
       // What it has thrown at may have been half old and half new: then that is no reason.
-      if (attempt < ATTEMPTS && !(await isCurrent(store, plan))) continue;
+      if (attempt < ATTEMPTS && !store.closed && !(await isCurrent(store, plan))) continue;
       count(store, refused);
       throw error;
     } finally {
       end();
     }
+    store.checkOpen();
     if (await store.commitPlan(plan, planned, named)) {
       count(store, refused);
       return { result, gone: plan.gone };
@@ -151,7 +152,7 @@ export class AsyncTransaction<Data extends object = JsonObject> {
   /**
    * The context as this transaction leaves it so far, or `undefined`.
    *
-   * @throws {@link ContextError} INVALID, UNAVAILABLE, CORRUPT.
+   * @throws {@link ContextError} INVALID, CLOSED, UNAVAILABLE, CORRUPT.
    * @example
    * ```ts
    * const credits = (await tx.get("ann"))?.data.credits;
@@ -166,7 +167,7 @@ export class AsyncTransaction<Data extends object = JsonObject> {
   /**
    * Creates a context.
    *
-   * @throws {@link ContextError} INVALID, EXISTS, TOO_LARGE, LIMIT, UNAVAILABLE.
+   * @throws {@link ContextError} INVALID, EXISTS, TOO_LARGE, LIMIT, CLOSED, UNAVAILABLE.
    * @example
    * ```ts
    * await tx.create("receipt", { from: "ann", credits: 10 });
@@ -187,7 +188,7 @@ export class AsyncTransaction<Data extends object = JsonObject> {
    * Replaces the data of a context.
    *
    * @param expected - a version that it must be at; without it, whatever the transaction has read.
-   * @throws {@link ContextError} INVALID, NOT_FOUND, LEASE_LOST, LOCKED, CONFLICT, TOO_LARGE, UNAVAILABLE.
+   * @throws {@link ContextError} INVALID, NOT_FOUND, LEASE_LOST, LOCKED, CONFLICT, TOO_LARGE, CLOSED, UNAVAILABLE.
    * @example
    * ```ts
    * await tx.update("ann", { ...from.data, credits: 0 });
@@ -212,7 +213,7 @@ export class AsyncTransaction<Data extends object = JsonObject> {
    * Changes only what the patch names, as `agent.patch` does.
    *
    * @throws {@link ContextError} INVALID, NOT_FOUND, LEASE_LOST, LOCKED, CONFLICT with `conflicts` by path, TOO_LARGE,
-   *   UNAVAILABLE.
+   *   CLOSED, UNAVAILABLE.
    * @example
    * ```ts
    * await tx.patch("ann", [{ op: "increment", path: "/credits", value: -10 }]);
@@ -238,7 +239,7 @@ export class AsyncTransaction<Data extends object = JsonObject> {
    * Deletes a context, unless another agent has locked it.
    *
    * @returns whether it existed.
-   * @throws {@link ContextError} INVALID, LEASE_LOST, LOCKED, CONFLICT, UNAVAILABLE.
+   * @throws {@link ContextError} INVALID, LEASE_LOST, LOCKED, CONFLICT, CLOSED, UNAVAILABLE.
    * @example
    * ```ts
    * await tx.delete("draft");
@@ -291,6 +292,7 @@ export class AsyncTransaction<Data extends object = JsonObject> {
   }
 
   #checkRunning(): void {
+    this.#store.checkOpen();
     if (this.#over) throw invalid("tx", "", "a transaction whose function is running", "one that is over");
   }
 }

@@ -95,6 +95,23 @@ export const closing: readonly Claim<Ground>[] = [
     },
   },
   {
+    name: "a transaction that runs meanwhile is CLOSED, and has done nothing",
+    async check(ground) {
+      const [one, other] = await pairOf(ground);
+      await one.create("a", { step: 1 });
+      await one.create("b", {});
+      const running = one.agent("ann").transact(async (tx) => {
+        await tx.patch("a", { step: 2 });
+        await one.close();
+        await refused("CLOSED", tx.get("b"), "tx.get");
+        await refused("CLOSED", tx.patch("a", { step: 3 }), "tx.patch");
+      });
+      await refused("CLOSED", running, "the transaction");
+      if (!one.supports.shared) return;
+      equal((await other.get("a"))?.data, { step: 1 }, "what is there");
+    },
+  },
+  {
     name: "another client goes on, and what was written stays",
     async check(ground) {
       const [one, other] = await pairOf(ground);
