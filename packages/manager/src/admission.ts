@@ -79,7 +79,7 @@ function admitting({ copy, isDeep }: Isolation, { maxDataBytes, schema }: Limits
     if (!isSchema(wanted)) return badSchema(`a Standard Schema or undefined for ${describe(contextId)}`, wanted);
     // Frozen already: a schema may keep what it is shown.
     const result = validate(wanted, finish(copied));
-    if (result === undefined) return badSchema("a schema that answers at once", Promise.resolve());
+    if ("instead" in result) return badSchema("a schema that answers { value } or { issues } at once", result.instead);
     if ("issues" in result) return misfit(argument, result.issues);
     if (result.value === copied) return copied;
     if (!isPlainObject(result.value)) return badSchema("a schema whose output is a plain object", result.value);

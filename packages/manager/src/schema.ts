@@ -42,18 +42,21 @@ export function isSchema(value: unknown): value is StandardSchema {
   return typeof standard?.validate === "function";
 }
 
-/** What a schema makes of data, or what it says against it; `undefined` from one that only promises to. */
+/** What a schema makes of data, or what it says against it, or what it answers instead. */
 export function validate(
   schema: StandardSchema,
   data: object,
-): { value: unknown } | { issues: DataIssue[] } | undefined {
-  const result = schema["~standard"].validate(data);
+): { value: unknown } | { issues: DataIssue[] } | { instead: unknown } {
+  const result: unknown = schema["~standard"].validate(data);
+  if (typeof result !== "object" || result === null) return { instead: result };
   if ("then" in result) {
-    result.then(undefined, () => undefined); // nobody else will hear of it
-    return undefined;
+    Promise.resolve(result).catch(() => undefined); // nobody else will hear of it
+    return { instead: result };
   }
-  if (result.issues === undefined) return { value: result.value };
-  return { issues: result.issues.map(({ message, path = [] }) => ({ path: pointerTo(path), message })) };
+  const { issues } = result as Partial<SchemaResult<unknown>>;
+  if (issues === undefined) return "value" in result ? { value: result.value } : { instead: result };
+  if (!Array.isArray(issues)) return { instead: result };
+  return { issues: (issues as SchemaIssue[]).map(({ message, path = [] }) => ({ path: pointerTo(path), message })) };
 }
 
 function pointerTo(path: NonNullable<SchemaIssue["path"]>): string {

@@ -604,6 +604,14 @@ describe("a schema", () => {
     expect(full.agent("ann").restore("x", "1").data).toEqual({ n: 1 });
   });
 
+  it.each([undefined, null, true, "fine", {}, { issues: "no" }])("that answers %j is INVALID", (answer) => {
+    const manager = new SharedContextManager({ schema: schemaOf(() => answer) });
+    const { details } = refusal("INVALID", () => manager.create("x", { n: 1 }));
+    expect(details).toMatchObject({ argument: "schema", path: "" });
+    expect(details.expected).toContain("{ value } or { issues }");
+    expect(manager.size).toBe(0);
+  });
+
   it("may speak of keys in any of the ways of Standard Schema", () => {
     const path = ["a/b", 0, { key: "m~n" }, { key: 1 }, Symbol("s")];
     const schema = schemaOf(() => ({
