@@ -1,7 +1,8 @@
-import { elementsOf, isPlainObject, type JsonValue } from "./data.ts";
+import { elementsOf, isPlainObject, type JsonValue, MAX_DEPTH } from "./data.ts";
 import { escapeToken } from "./pointer.ts";
 import { changedPlaces, idOf, placesById } from "./elements.ts";
 import { isEqual, valueAt } from "./equal.ts";
+import { invalid } from "./errors.ts";
 
 /**
  * One step of a JSON Patch (RFC 6902). `path` is a JSON Pointer (RFC 6901); `""` is the whole document. In an
@@ -22,6 +23,7 @@ export type JsonPatchOperation =
  * it; others by their place, once what is equal at both ends is set aside. A property whose value is `undefined`
  * counts as absent. Neither argument is changed, and the values in the result are parts of `after`, not copies.
  *
+ * @throws {@link ContextError} INVALID where they differ more than 512 levels down, which is deeper than a context may be.
  * @example
  * ```ts
  * diff({ step: 1, owner: "ann" }, { step: 2 });
@@ -30,21 +32,27 @@ export type JsonPatchOperation =
  */
 export function diff(before: unknown, after: unknown): JsonPatchOperation[] {
   const patch: JsonPatchOperation[] = [];
-  compare(before, after, "", patch);
+  compare(before, after, "", 1, patch);
   return patch;
 }
 
-function compare(before: unknown, after: unknown, path: string, patch: JsonPatchOperation[]): void {
+/** @param level - of these values: 1 is the top. */
+function compare(before: unknown, after: unknown, path: string, level: number, patch: JsonPatchOperation[]): void {
   if (before === after) return;
-  if (Array.isArray(before) && Array.isArray(after)) compareArrays(before, after, path, patch);
-  else if (isPlainObject(before) && isPlainObject(after)) compareObjects(before, after, path, patch);
-  else patch.push({ op: "replace", path, value: after as JsonValue });
+  const areArrays = Array.isArray(before) && Array.isArray(after);
+  if (!areArrays && !(isPlainObject(before) && isPlainObject(after))) {
+    patch.push({ op: "replace", path, value: after as JsonValue });
+    return;
+  }
+  if (level > MAX_DEPTH) throw invalid("after", "", `data of at most ${MAX_DEPTH} levels`, "deeper data");
+  if (areArrays) compareArrays(before, after, path, level, patch);
+  else compareObjects(before as Plain, after as Plain, path, level, patch);
 }
 
 type Plain = Readonly<Record<string, unknown>>;
 
 /** Values are read all at once: one by one, V8 looks up each key again. */
-function compareObjects(before: Plain, after: Plain, path: string, patch: JsonPatchOperation[]): void {
+function compareObjects(before: Plain, after: Plain, path: string, level: number, patch: JsonPatchOperation[]): void {
   const [keysBefore, valuesBefore] = [Object.keys(before), Object.values(before)];
   const [keys, values] = [Object.keys(after), Object.values(after)];
   let common = 0;
@@ -57,7 +65,7 @@ function compareObjects(before: Plain, after: Plain, path: string, patch: JsonPa
     if (old === value) continue;
     const place = `${path}/${escapeToken(key)}`;
     if (value === undefined) patch.push({ op: "remove", path: place });
-    else compare(old, value, place, patch);
+    else compare(old, value, place, level + 1, patch);
   }
   if (keys.length === common) return;
   for (let index = 0; index < keys.length; index++) {
@@ -70,14 +78,14 @@ function compareObjects(before: Plain, after: Plain, path: string, patch: JsonPa
 
 type List = readonly unknown[];
 
-function compareArrays(one: List, other: List, path: string, patch: JsonPatchOperation[]): void {
+function compareArrays(one: List, other: List, path: string, level: number, patch: JsonPatchOperation[]): void {
   const [before, after] = [elementsOf(one), elementsOf(other)];
   const changed = changedPlaces(before, after);
-  if (changed === undefined) return compareRearranged(before, after, path, patch);
-  for (const index of changed) compare(before[index], after[index], `${path}/${index}`, patch);
+  if (changed === undefined) return compareRearranged(before, after, path, level, patch);
+  for (const index of changed) compare(before[index], after[index], `${path}/${index}`, level + 1, patch);
 }
 
-function compareRearranged(before: List, after: List, path: string, patch: JsonPatchOperation[]): void {
+function compareRearranged(before: List, after: List, path: string, level: number, patch: JsonPatchOperation[]): void {
   const shorter = Math.min(before.length, after.length);
   let start = 0;
   while (start < shorter && (before[start] === after[start] || isEqual(before[start], after[start]))) start += 1;
@@ -98,7 +106,7 @@ function compareRearranged(before: List, after: List, path: string, patch: JsonP
     const partner = partners[index];
     const place = `${path}/${start + index}`;
     if (partner === undefined) patch.push({ op: "add", path: place, value: value as JsonValue });
-    else compare(old[partner], value, place, patch);
+    else compare(old[partner], value, place, level + 1, patch);
   }
 }
 

@@ -8,6 +8,7 @@ import fc from "fast-check";
 import * as rfc6902 from "rfc6902";
 import { diff, type JsonPatchOperation, SharedContextManager } from "shared-context-manager";
 import { describe, expect, it } from "vitest";
+import { refusal } from "./support.ts";
 import { vectorsOf } from "./vectors.ts";
 
 type Diff = typeof diff;
@@ -286,6 +287,25 @@ describe("a diff", () => {
     expect(patch).toHaveLength(1);
     expect(patch[0]?.path.split("/")).toHaveLength(513);
     check(diff, nested([1]), nested([2]));
+  });
+
+  it.each<[string, (value: unknown) => unknown, (value: unknown) => unknown]>([
+    ["objects", (value) => ({ down: value }), (value) => ({ down: value })],
+    ["arrays", (value) => [value], (value) => [value]],
+    ["arrays that grow", (value) => [value], (value) => [value, 0]],
+  ])("refuses 200,000 levels of %s, and does not look into what both share", (_kind, before, after) => {
+    const nested = (leaf: unknown, around: (value: unknown) => unknown): unknown => {
+      let value = leaf;
+      for (let level = 0; level < 200_000; level++) value = around(value);
+      return value;
+    };
+    const old = nested([1], before);
+    for (const leaf of [1, 2]) {
+      const { details } = refusal("INVALID", () => diff(old, nested([leaf], after)));
+      expect(details).toMatchObject({ argument: "after", expected: "data of at most 512 levels" });
+    }
+    expect(diff({ old }, { old })).toEqual([]);
+    expect(diff({ old }, { old: 1 })).toEqual([{ op: "replace", path: "/old", value: 1 }]);
   });
 });
 
