@@ -3,7 +3,7 @@
  * the rules decide, the store loads and commits, and hands on what has happened to those who wait, hold and watch.
  */
 
-import type { Admission } from "./admission.ts";
+import type { Admission, Given } from "./admission.ts";
 import { Agenda } from "./agenda.ts";
 import type { Act } from "./changes.ts";
 import type { Clock } from "./clock.ts";
@@ -92,7 +92,7 @@ export class Store implements Room, World {
     const { head } = this;
     const found = this.entries.get(command.contextId);
     const next = rules.create(found, command, this.time(found), this.admission, this);
-    if (this.#overtaken(head, command.contextId, found)) return this.create(command);
+    if (this.#overtaken(next, head, command.contextId, found)) return this.create(this.#withOwn(command));
     return this.commit(command.contextId, found, next);
   }
 
@@ -100,7 +100,7 @@ export class Store implements Room, World {
     const { head } = this;
     const found = this.entries.get(command.contextId);
     const next = rules.update(found, command, this.time(found), this.admission);
-    if (this.#overtaken(head, command.contextId, found)) return this.update(command);
+    if (this.#overtaken(next, head, command.contextId, found)) return this.update(this.#withOwn(command));
     return this.commit(command.contextId, found, next);
   }
 
@@ -109,7 +109,7 @@ export class Store implements Room, World {
     const { contextId } = command;
     const found = this.entries.get(contextId);
     const next = rules.edit(found, command, this.time(found), this.admission, this.kept(contextId));
-    if (this.#overtaken(head, contextId, found)) return this.edit(command);
+    if (this.#overtaken(next, head, contextId, found)) return this.edit(this.#withOwnEdit(command));
     const outcome = this.commit(contextId, found, next);
     if (isMerge(found, command.expected, next)) this.counters.merges += 1;
     return outcome;
@@ -326,11 +326,19 @@ export class Store implements Room, World {
 
   /**
    * Whether something was committed behind the back of a rule. Copying the caller's data can run the caller's
-   * code, a getter or a proxy, and that code can write here too; then the rule must run again (law 3). It can also
-   * close the store.
+   * code, a getter or a proxy, and that code can write here too; then the rule must run again (law 3), on a copy, so that
+   * it ends. A refusal stands: it was right when the rule looked. That code can also close the store.
    */
-  #overtaken(head: number, contextId: string, found: Entry | undefined): boolean {
+  #overtaken(next: Outcome, head: number, contextId: string, found: Entry | undefined): boolean {
     this.checkOpen();
-    return this.head !== head && this.entries.get(contextId) !== found;
+    return this.head !== head && !(next instanceof Rejection) && this.entries.get(contextId) !== found;
+  }
+
+  #withOwn<Command extends Given>(command: Command): Command {
+    return { ...command, ...this.admission.take(command.data, undefined) };
+  }
+
+  #withOwnEdit(command: EditCommand): EditCommand {
+    return command.edit.kind === "data" ? { ...command, edit: this.#withOwn(command.edit) } : command;
   }
 }

@@ -7,7 +7,9 @@ import { contentOf, refusal } from "./support.ts";
 
 type Loose = Record<PropertyKey, unknown>;
 
-function managerOf(data: object): SharedContextManager<Loose> {
+type Shared = SharedContextManager<Loose>;
+
+function managerOf(data: object): Shared {
   const manager = new SharedContextManager<Loose>();
   manager.create("a", data as Loose);
   return manager;
@@ -154,6 +156,46 @@ describe("what goes in", () => {
       if (method !== "delete") expect(manager.get("a")?.data).toEqual({ step: "theirs" });
     },
   );
+
+  it.each<[string, (manager: Shared) => void, (manager: Shared, data: Loose) => unknown]>([
+    [
+      "merge",
+      (manager) => manager.agent("bob").patch("a", [{ op: "append", path: "/steps", value: 1 }]),
+      (manager, data) => manager.agent("ann").merge(manager.get("a")!, data).data["mine"],
+    ],
+    [
+      "update",
+      (manager) => {
+        manager.delete("a");
+        manager.create("a", { steps: [] });
+      },
+      (manager, data) => manager.update("a", data, "1").data["mine"],
+    ],
+  ])("ends when a getter of what is to %s writes each time", (_method, interfere, write) => {
+    const manager = managerOf({ steps: [] });
+    let reads = 0;
+    const data = {
+      steps: [],
+      get mine() {
+        if (++reads > 1_000) throw new Error("it is read without end");
+        interfere(manager);
+        return 1;
+      },
+    };
+    expect(write(manager, data)).toBe(1);
+  });
+
+  it("is refused as it was when its getter had not yet written", () => {
+    const manager = managerOf({ step: 1 });
+    const data = {
+      get step() {
+        manager.agent("bob").patch("a", [{ op: "set", path: "/step", value: 9 }]);
+        return new Date();
+      },
+    };
+    const { details } = refusal("INVALID", () => manager.agent("ann").merge(manager.get("a")!, data));
+    expect(details.path).toBe("/step");
+  });
 
   it("takes proxies for what they show", () => {
     const target = { list: [1], nested: { x: 1 } };
