@@ -4,7 +4,7 @@ import { explain } from "./fault.ts";
 import { KnownLists } from "./known-lists.ts";
 import { Rejection } from "./rejection.ts";
 import { type DataIssue, isSchema, type SchemaOption, validate } from "./schema.ts";
-import { byteSize } from "./size.ts";
+import { Sizes } from "./size.ts";
 
 /** Data as a caller hands it in, or, `isOwn`, a copy of it that has been taken already. */
 export interface Given {
@@ -62,11 +62,14 @@ function admitting({ copy, isDeep }: Isolation, { maxDataBytes, schema }: Limits
     return copied ?? unfit(argument, data);
   };
 
+  const sizes = new Sizes();
   const admitSized: Admit = (contextId, argument, given, previous) => {
     const copied = admitCopy(contextId, argument, given, previous);
     if (copied instanceof Rejection) return copied;
-    const bytes = byteSize(copied);
-    return bytes <= maxDataBytes ? copied : new Rejection("TOO_LARGE", { contextId, bytes, maxDataBytes });
+    const bytes = sizes.of(copied, previous);
+    if (bytes > maxDataBytes) return new Rejection("TOO_LARGE", { contextId, bytes, maxDataBytes });
+    sizes.remember(copied, bytes, previous);
+    return copied;
   };
 
   const admit = maxDataBytes === Infinity ? admitCopy : admitSized;

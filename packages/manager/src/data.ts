@@ -161,7 +161,7 @@ export function elementsOf(array: readonly unknown[]): unknown[] {
 }
 
 /** Where an array differs from the one before: what stands outside, at its start and at its end, is the same. */
-function changedRange(copy: readonly unknown[], before: readonly unknown[]): { start: number; end: number } {
+export function changedRange(copy: readonly unknown[], before: readonly unknown[]): { start: number; end: number } {
   const shorter = Math.min(copy.length, before.length);
   let start = 0;
   while (start < shorter && copy[start] === before[start]) start++;

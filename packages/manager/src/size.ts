@@ -1,44 +1,131 @@
 /** How large data is: the bytes of its JSON in UTF-8, as `JSON.stringify` without spaces would write it. */
 
-/** What is nested in data of the store never changes, so it is counted once: a version costs what is new in it. */
-const counted = new WeakMap<object, number>();
+import { changedRange, elementsOf } from "./data.ts";
+
+type Plain = Readonly<Record<string, unknown>>;
+type List = readonly unknown[];
 
 /** @param data - as the store has copied it. */
 export function byteSize(data: object): number {
-  return byteSizeOfObject(data as Record<string, unknown>);
+  return Array.isArray(data) ? sizeOfArray(data) : sizeOfObject(data as Plain);
 }
 
-function byteSizeOfValue(value: unknown): number {
+function sizeOf(value: unknown): number {
   switch (typeof value) {
     case "string":
-      return byteSizeOfString(value);
+      return sizeOfString(value);
     case "number":
     case "boolean":
       return String(value).length;
     default:
-      return value === null || value === undefined ? 4 : byteSizeOfContainer(value);
+      return value === null || value === undefined ? 4 : byteSize(value);
   }
 }
 
-function byteSizeOfContainer(value: object): number {
-  const known = counted.get(value);
-  if (known !== undefined) return known;
-  const size = Array.isArray(value) ? byteSizeOfArray(value) : byteSizeOfObject(value as Record<string, unknown>);
-  counted.set(value, size);
+/** Brackets and commas. */
+function sizeOfFrame(parts: number): number {
+  return 1 + Math.max(parts, 1);
+}
+
+function sizeOfArray(elements: List): number {
+  let size = sizeOfFrame(elements.length);
+  for (const element of elementsOf(elements)) size += sizeOf(element);
   return size;
 }
 
-function byteSizeOfArray(elements: readonly unknown[]): number {
-  let size = 1 + Math.max(elements.length, 1); // brackets and commas
-  for (const element of elements) size += byteSizeOfValue(element);
-  return size;
-}
-
-function byteSizeOfObject(fields: Readonly<Record<string, unknown>>): number {
+function sizeOfObject(fields: Plain): number {
   const keys = Object.keys(fields);
-  let size = 1 + Math.max(keys.length, 1);
-  for (const key of keys) size += byteSizeOfString(key) + 1 + byteSizeOfValue(fields[key]);
+  let size = sizeOfFrame(keys.length);
+  for (const key of keys) size += sizeOfField(key, fields[key]);
   return size;
+}
+
+function sizeOfField(key: string, value: unknown): number {
+  return sizeOfString(key) + 1 + sizeOf(value);
+}
+
+/**
+ * The sizes of the data that contexts have now. What is written is counted by how it differs from what it replaces: what
+ * both share is not looked into.
+ */
+export class Sizes {
+  /** As few weak keys as there are contexts: one that is replaced goes. */
+  readonly #known = new WeakMap<object, number>();
+
+  of(data: object, previous: object | undefined): number {
+    const before = previous && this.#known.get(previous);
+    return before === undefined ? byteSize(data) : before + growth(data, previous);
+  }
+
+  /** `data` takes the place of `previous`. Should that not come true, it is counted whole the next time. */
+  remember(data: object, bytes: number, previous: object | undefined): void {
+    if (previous !== undefined) this.#known.delete(previous);
+    this.#known.set(data, bytes);
+  }
+}
+
+/** How many bytes larger a value is than the one before. */
+function growth(next: unknown, previous: unknown): number {
+  if (next === previous) return 0;
+  if (isContainer(next) && isContainer(previous)) {
+    const areLists = Array.isArray(next);
+    if (areLists && Array.isArray(previous)) return growthOfArray(next, previous);
+    if (!areLists && !Array.isArray(previous)) return growthOfObject(next as Plain, previous as Plain);
+  }
+  return sizeOf(next) - sizeOf(previous);
+}
+
+function isContainer(value: unknown): value is object {
+  return typeof value === "object" && value !== null;
+}
+
+/** Values are read all at once: one by one, V8 looks up each key again. */
+function growthOfObject(next: Plain, previous: Plain): number {
+  const [keys, values] = [Object.keys(next), Object.values(next)];
+  const [keysBefore, valuesBefore] = [Object.keys(previous), Object.values(previous)];
+  let size = sizeOfFrame(keys.length) - sizeOfFrame(keysBefore.length);
+  for (let index = 0; index < keys.length; index++) {
+    const key = keys[index] as string;
+    const value = values[index];
+    if (keysBefore[index] === key) {
+      if (value !== valuesBefore[index]) size += growth(value, valuesBefore[index]);
+    } else {
+      size += Object.hasOwn(previous, key) ? growth(value, previous[key]) : sizeOfField(key, value);
+    }
+  }
+  for (let index = 0; index < keysBefore.length; index++) {
+    const key = keysBefore[index] as string;
+    if (keys[index] !== key && !Object.hasOwn(next, key)) size -= sizeOfField(key, valuesBefore[index]);
+  }
+  return size;
+}
+
+function growthOfArray(next: List, previous: List): number {
+  const [elements, before] = [elementsOf(next), elementsOf(previous)];
+  const { start, end } = changedRange(elements, before);
+  const [come, gone] = exchanged(
+    elements.slice(start, end),
+    before.slice(start, end + before.length - elements.length),
+  );
+  let size = sizeOfFrame(elements.length) - sizeOfFrame(before.length);
+  const pairs = Math.min(come.length, gone.length);
+  for (let index = 0; index < pairs; index++) size += growth(come[index], gone[index]);
+  for (const element of come.slice(pairs)) size += sizeOf(element);
+  for (const element of gone.slice(pairs)) size -= sizeOf(element);
+  return size;
+}
+
+/** What is left of two lists when what stands in both, wherever it stands, is taken out of them. */
+function exchanged(come: List, gone: List): [List, List] {
+  if (come.length <= 1 || gone.length === 0) return [come, gone];
+  const left = new Map<unknown, number>();
+  for (const element of gone) left.set(element, (left.get(element) ?? 0) + 1);
+  const arrived = come.filter((element) => {
+    const count = left.get(element) ?? 0;
+    if (count > 0) left.set(element, count - 1);
+    return count === 0;
+  });
+  return [arrived, [...left].flatMap(([element, count]) => Array.from({ length: count }, () => element))];
 }
 
 /** About the same, for what is bounded by its size: a text counts by its length. @param data - as the store has copied it. */
@@ -72,7 +159,7 @@ function roughSizeOfContainer(value: object): number {
 }
 
 /** `JSON.stringify` escapes quotes, backslashes, control characters and lone surrogates. */
-function byteSizeOfString(text: string): number {
+function sizeOfString(text: string): number {
   let size = text.length + 2;
   for (let at = 0; at < text.length; at++) {
     const unit = text.charCodeAt(at);

@@ -193,7 +193,18 @@ async function list({ manager, target, services }: Call): Promise<Reply> {
 const UNCOUNTED = { contexts: undefined, revision: undefined };
 
 function summaryWithSize(context: SharedContext): object {
-  return { ...summaryFields(context), bytes: byteSize(context.data) };
+  return { ...summaryFields(context), bytes: sizeOf(context.data) };
+}
+
+/** Of what has been listed: who looks at a list looks again, and most of it is as it was. */
+const sizes = new WeakMap<object, number>();
+
+function sizeOf(data: object): number {
+  const known = sizes.get(data);
+  if (known !== undefined) return known;
+  const size = byteSize(data);
+  sizes.set(data, size);
+  return size;
 }
 
 export function created(context: SharedContext): Reply {
