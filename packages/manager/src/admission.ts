@@ -1,6 +1,6 @@
 import { finish, type Isolation, isPlainObject } from "./data.ts";
 import { describe } from "./describe.ts";
-import { explain } from "./fault.ts";
+import { unfit } from "./fault.ts";
 import { KnownLists } from "./known-lists.ts";
 import { Rejection } from "./rejection.ts";
 import { type DataIssue, isSchema, type SchemaOption, validate } from "./schema.ts";
@@ -94,11 +94,6 @@ function admitting({ copy, isDeep }: Isolation, { maxDataBytes, schema }: Limits
 function finishNested(data: object, made: readonly object[]): object {
   for (const container of made) if (container !== data) Object.freeze(container);
   return data;
-}
-
-/** The refusal of data that no copy can be made of. */
-export function unfit(argument: "data" | "initialData", data: object): Rejection {
-  return new Rejection("INVALID", { argument, ...explain(data) });
 }
 
 function badSchema(expected: string, received: unknown): Rejection {

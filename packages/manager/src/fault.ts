@@ -3,6 +3,7 @@
 import { isPlainArray, isPlainObject, MAX_DEPTH } from "./data.ts";
 import { describe } from "./describe.ts";
 import { escapeToken } from "./pointer.ts";
+import { Rejection } from "./rejection.ts";
 
 /** Where data stops being JSON, and what to do about it. */
 export interface Fault {
@@ -24,6 +25,11 @@ export function explain(data: unknown): Fault {
       received: "a value that changed while it was read",
     }
   );
+}
+
+/** The refusal of data that no copy can be made of. */
+export function unfit(argument: "data" | "initialData", data: object): Rejection {
+  return new Rejection("INVALID", { argument, ...explain(data) });
 }
 
 function faultIn(value: unknown, path: string, ancestors: readonly object[]): Fault | undefined {

@@ -6,7 +6,7 @@
  * Arguments have been checked before (`arguments.ts`); refusals come in the order of law 11.
  */
 
-import { type Admission, unfit } from "./admission.ts";
+import type { Admission } from "./admission.ts";
 import {
   type Author,
   type Entry,
@@ -23,6 +23,7 @@ import {
   versionAfter,
 } from "./entry.ts";
 import { finish } from "./data.ts";
+import { unfit } from "./fault.ts";
 import { isEqual } from "./equal.ts";
 import type { PathConflict } from "./errors.ts";
 import { type Chains, chainsOn } from "./increments.ts";
