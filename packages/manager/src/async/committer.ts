@@ -65,19 +65,21 @@ export class Committer {
   #wake(): void {
     if (this.#isBeginning) return;
     this.#isBeginning = true;
-    void this.#begin();
+    void Promise.resolve().then(this.#begin); // those who call in the same turn come along
   }
 
-  async #begin(): Promise<void> {
-    await Promise.resolve(); // those who call in the same turn come along
+  readonly #begin = (): void => {
     for (let batch = this.#backlog.next(); batch !== undefined; batch = this.#backlog.next()) {
       void this.#carryOut(batch);
-      // What is planned now, is planned while the storage works on that.
+      // What is planned then, is planned while the storage works on that.
       const sent = this.#engine.sent?.();
-      if (sent !== undefined) await sent;
+      if (sent !== undefined) {
+        void sent.then(this.#begin);
+        return;
+      }
     }
     this.#isBeginning = false;
-  }
+  };
 
   async #carryOut(batch: readonly Queued[]): Promise<void> {
     const again = await this.#round(batch);
@@ -111,19 +113,29 @@ export class Committer {
         outcomes = await this.#engine.commit(round.transactions);
       }
     } catch (error) {
-      if (batch.length > 1 && isContextError(error, "CORRUPT")) {
-        // One that cannot be read is no reason to refuse the others.
-        const again: Queued[] = [];
-        for (const queued of batch) again.push(...(await this.#round([queued])));
-        return again;
-      }
+      // One that cannot be read is no reason to refuse the others.
+      if (batch.length > 1 && isContextError(error, "CORRUPT")) return this.#oneByOne(batch);
       const failure = asUnavailable(error);
       for (const { reject } of batch) reject(failure);
       return [];
     }
-    const { planned, transactions } = round;
-    const known = revisionsOf(this.#engine, outcomes, transactions, found.head);
-    const revisions = "then" in known ? await known : known;
+    const known = revisionsOf(this.#engine, outcomes, round.transactions, found.head);
+    return this.#settle(batch, round, "then" in known ? await known : known, isBelieved);
+  }
+
+  async #oneByOne(batch: readonly Queued[]): Promise<Queued[]> {
+    const again: Queued[] = [];
+    for (const queued of batch) again.push(...(await this.#round([queued])));
+    return again;
+  }
+
+  /** @returns those that are planned again. */
+  #settle(
+    batch: readonly Queued[],
+    { planned, transactions }: Round,
+    revisions: readonly Revision[],
+    isBelieved: boolean,
+  ): Queued[] {
     this.#learn(transactions, revisions);
     this.#tell(revisions);
     const again: Queued[] = [];

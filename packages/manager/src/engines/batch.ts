@@ -16,6 +16,10 @@ export interface Written {
   readonly rank: number;
 }
 
+export interface Left extends Written {
+  readonly entry: Entry;
+}
+
 /** What becomes of one context. */
 export interface Step {
   readonly id: string;
@@ -28,7 +32,7 @@ export interface Step {
   /** What this batch has written and replaced again, and becomes history, the oldest first. */
   readonly between: readonly Written[];
   /** What it is left as; nothing where it is left as it is, or as nothing. */
-  readonly last: Written | undefined;
+  readonly last: Left | undefined;
 }
 
 export interface Batch {
@@ -61,16 +65,14 @@ export async function commitTogether(
     const { batch, fitting } = batchOf(transactions, found, historyLimit);
     if (batch.count === 0 && batch.steps.length === 0) return transactions.map(() => ({ kind: "mismatch" }));
     const answer = await attempt(batch);
-    if (answer.kind === "found") {
-      for (const [index, { id }] of batch.steps.entries()) found.set(id, answer.revisions[index] ?? 0);
-      continue;
-    }
-    if (answer.kind === "doubt") {
-      const { cause } = answer;
-      return fitting.map((rank) => (rank === 0 ? { kind: "mismatch" } : { kind: "indeterminate", cause }));
-    }
-    return settled(transactions, fitting, answer.base);
+    if (answer.kind === "done") return settled(transactions, fitting, answer.base);
+    if (answer.kind === "doubt") return inDoubt(fitting, answer.cause);
+    batch.steps.forEach(({ id }, index) => found.set(id, answer.revisions[index] ?? 0));
   }
+}
+
+function inDoubt(fitting: readonly number[], cause: unknown): CommitOutcome[] {
+  return fitting.map((rank) => (rank === 0 ? { kind: "mismatch" } : { kind: "indeterminate", cause }));
 }
 
 function settled(transactions: readonly Transaction[], fitting: readonly number[], base: number): CommitOutcome[] {
@@ -189,7 +191,7 @@ class Draft {
   }
 
   step(lines: Lines, historyLimit: number): Step {
-    const written = ({ entry, rank }: Put): Written => ({ line: lines.lineOf(entry), rank });
+    const written = ({ entry, rank }: Put): Left => ({ entry, line: lines.lineOf(entry), rank });
     const between = historyLimit === 0 ? [] : this.#between.slice(-historyLimit);
     return {
       id: this.id,
