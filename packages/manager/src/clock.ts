@@ -28,7 +28,7 @@ export const systemClock: Clock = {
 };
 
 /** A timer is an object with `unref` in Node and Bun, a number in browsers, and a number with a function in Deno. */
-function letProcessEnd(timer: unknown): void {
+export function letProcessEnd(timer: unknown): void {
   if (typeof timer === "object" && timer !== null) (timer as { unref?: () => void }).unref?.();
   else (globalThis as { Deno?: { unrefTimer(id: unknown): void } }).Deno?.unrefTimer(timer);
 }

@@ -128,13 +128,12 @@ export class RedisEngine implements Engine {
 
   async commit(transactions: readonly Transaction[]): Promise<CommitOutcome[]> {
     this.#checkUsable();
-    let written: Batch | undefined;
-    const outcomes = await commitTogether(transactions, this.#options.historyLimit, async (batch) => {
-      const answer = await this.#attempt(batch);
-      if (answer.kind === "done") written = batch;
-      return answer;
+    let last: Batch | undefined;
+    const outcomes = await commitTogether(transactions, this.#options.historyLimit, (batch) => {
+      last = batch;
+      return this.#attempt(batch);
     });
-    if (written !== undefined && written.count > 0) this.#committed(transactions, outcomes, written);
+    if (last !== undefined && last.count > 0) this.#committed(transactions, outcomes, last);
     return outcomes;
   }
 
@@ -224,21 +223,21 @@ export class RedisEngine implements Engine {
     return typeof reply === "number" ? { kind: "done", base: reply } : { kind: "found", revisions: reply.map(Number) };
   }
 
-  #committed(transactions: readonly Transaction[], outcomes: readonly CommitOutcome[], { lines }: Batch): void {
-    const written = new Map<string, Entry | null>();
-    for (const [index, { opId, writes }] of transactions.entries()) {
-      const outcome = outcomes[index];
-      if (outcome?.kind !== "ok") continue;
-      this.#mark.knows(outcome.revision, opId);
-      for (const { id, next } of writes) if (next !== undefined) written.set(id, next);
+  #committed(transactions: readonly Transaction[], outcomes: readonly CommitOutcome[], { steps, lines }: Batch): void {
+    let isDone = false;
+    for (let index = 0; index < transactions.length; index++) {
+      const outcome = outcomes[index] as CommitOutcome;
+      if (outcome.kind !== "ok") continue;
+      isDone = true;
+      this.#mark.knows(outcome.revision, (transactions[index] as Transaction).opId);
     }
-    for (const entry of written.values()) {
-      if (entry !== null) this.#cache.keep(lines.texts[lines.lineOf(entry)] ?? "", entry);
-    }
+    if (!isDone) return;
+    for (const { last } of steps)
+      if (last !== undefined) this.#cache.keep(lines.texts[last.line] as string, last.entry);
     this.#announcer.announce(this.#mark.last.revision);
   }
 
-  async #runScript({ count, clears, steps, lines }: Batch): Promise<number | readonly string[]> {
+  #runScript({ count, clears, steps, lines }: Batch): Promise<number | readonly string[]> {
     const { entries, order, log, versions, wake } = this.#keys;
     const { historyLimit, changeLogLimit } = this.#options;
     const kept = Math.min(historyLimit, NO_LIMIT);
@@ -246,17 +245,16 @@ export class RedisEngine implements Engine {
     const logged = changeLogLimit === Infinity ? 0 : Math.max(1, changeLogLimit);
     const numbers = numbersOf(steps);
     const ids = steps.map(({ id }) => id);
-    const command = (verb: string, script: string) => (): Command => {
-      const plan = [this.#generation, kept, logged, count, clears, steps.length, lines.logged, ...numbers];
-      const keys = [entries, order, log, versions, this.#fence];
-      return [verb, script, "5", ...keys, JSON.stringify(plan), wake, ...ids, ...lines.texts];
-    };
-    try {
-      return (await this.#connection.write(command("EVALSHA", this.#sha))) as number | readonly string[];
-    } catch (error) {
+    const run = (verb: string, script: string): Promise<number | readonly string[]> =>
+      this.#connection.write<number | readonly string[]>(() => {
+        const plan = [this.#generation, kept, logged, count, clears, steps.length, lines.logged, ...numbers];
+        const keys = [entries, order, log, versions, this.#fence];
+        return [verb, script, "5", ...keys, JSON.stringify(plan), wake, ...ids, ...lines.texts];
+      });
+    return run("EVALSHA", this.#sha).catch((error: unknown) => {
       if (!this.#server.isReply(error) || !error.message.startsWith("NOSCRIPT")) throw error;
-      return (await this.#connection.write(command("EVAL", COMMIT))) as number | readonly string[];
-    }
+      return run("EVAL", COMMIT);
+    });
   }
 
   /** Before a new connection is used. */

@@ -5,6 +5,7 @@
 
 import { ContextError } from "../../errors.ts";
 import type { RedisClient, RedisDriver, RedisOptions } from "./driver.ts";
+import { Silence } from "./silence.ts";
 
 export type Command = readonly string[];
 
@@ -24,6 +25,8 @@ export interface ConnectionHooks {
 
 interface Live {
   readonly client: RedisClient;
+  /** Half-open: what was sent gets no answer, and nothing says why. All on this connection fare the same. */
+  readonly silence: Silence;
   isSubscribed: boolean;
 }
 
@@ -75,7 +78,7 @@ export class Connection {
   /** Commands that change nothing, in one go; asked again on a new connection when the one they were sent on was cut. */
   read(commands: readonly Command[]): Promise<unknown[]> {
     return this.#send(
-      () => commands,
+      (client) => Promise.all(commands.map((command) => client.sendCommand(command))),
       (error) => error instanceof NotSent || error instanceof Cut,
     );
   }
@@ -85,12 +88,11 @@ export class Connection {
    *
    * @throws Cut when it may have been carried out or not; what else it throws says that it was not.
    */
-  async write(command: () => Command): Promise<unknown> {
-    const [reply] = await this.#send(
-      () => [command()],
+  write<Reply>(command: () => Command): Promise<Reply> {
+    return this.#send(
+      (client) => client.sendCommand(command()) as Promise<Reply>,
       (error) => error instanceof NotSent,
     );
-    return reply;
   }
 
   /** From now on messages are heard, on this connection and those to come. */
@@ -113,7 +115,10 @@ export class Connection {
     this.#drop(this.#live);
   }
 
-  async #send(commands: () => readonly Command[], mayTryAgain: (error: unknown) => boolean): Promise<unknown[]> {
+  async #send<Reply>(
+    send: (client: RedisClient) => Promise<Reply>,
+    mayTryAgain: (error: unknown) => boolean,
+  ): Promise<Reply> {
     if (this.#isClosed) throw new ContextError("CLOSED", {});
     let endsAtMs = performance.now() + this.#timeoutMs;
     let hasNewTerm = false;
@@ -121,9 +126,13 @@ export class Connection {
     try {
       for (let moves = 0; ;) {
         const live = this.#live ?? (await this.#whenLive(endsAtMs));
+        live.silence.sent();
         try {
-          return await this.#sendOn(live, commands());
-        } catch (error) {
+          const reply = await send(live.client);
+          this.#pauseMs = 0;
+          return reply;
+        } catch (reason) {
+          const error = this.#failed(live, reason);
           // Another node has the keys now, and this one has done nothing.
           if (this.#follow(error) && ++moves <= MOST_MOVES) {
             this.#lost(live, error);
@@ -139,6 +148,8 @@ export class Connection {
             }
           }
           throw error instanceof NotSent ? this.#unavailable(error) : error;
+        } finally {
+          live.silence.answered();
         }
       }
     } finally {
@@ -147,31 +158,19 @@ export class Connection {
     }
   }
 
-  async #sendOn(live: Live, commands: readonly Command[]): Promise<unknown[]> {
-    const { client } = live;
-    // Half-open: what was sent gets no answer, and nothing says why. All on this connection fare the same.
-    const timer = setTimeout(() => {
-      this.#lost(live, new Error(`no answer within ${this.#timeoutMs} ms`));
-    }, this.#timeoutMs);
-    try {
-      const replies = await Promise.all(commands.map((command) => client.sendCommand(command)));
-      this.#pauseMs = 0;
-      return replies;
-    } catch (error) {
-      if (error instanceof this.#driver.ErrorReply) {
-        // What was the primary is one no more: the name may lead to the new one by now.
-        if (/^(READONLY|MASTERDOWN) /.test(error.message)) this.#lost(live, error);
-        throw error;
-      }
-      const { ClientOfflineError, ClientClosedError } = this.#driver;
-      const wasSent = !(error instanceof ClientOfflineError || error instanceof ClientClosedError);
-      this.#lost(live, error);
-      throw wasSent
-        ? new Cut(`the connection was cut: ${reasonOf(this.#lastFailure)}`, { cause: this.#lastFailure })
-        : new NotSent("there is no connection", { cause: error });
-    } finally {
-      clearTimeout(timer);
+  /** What it means that a command was not carried out, or may not have been. */
+  #failed(live: Live, error: unknown): unknown {
+    if (error instanceof this.#driver.ErrorReply) {
+      // What was the primary is one no more: the name may lead to the new one by now.
+      if (/^(READONLY|MASTERDOWN) /.test(error.message)) this.#lost(live, error);
+      return error;
     }
+    const { ClientOfflineError, ClientClosedError } = this.#driver;
+    const wasSent = !(error instanceof ClientOfflineError || error instanceof ClientClosedError);
+    this.#lost(live, error);
+    return wasSent
+      ? new Cut(`the connection was cut: ${reasonOf(this.#lastFailure)}`, { cause: this.#lastFailure })
+      : new NotSent("there is no connection", { cause: error });
   }
 
   async #whenLive(endsAtMs: number): Promise<Live> {
@@ -219,7 +218,10 @@ export class Connection {
 
   async #connect(moves = 0): Promise<void> {
     const client = this.#driver.createClient(this.#options);
-    const live: Live = { client, isSubscribed: false };
+    const silence = new Silence(this.#timeoutMs, () => {
+      this.#lost(live, new Error(`no answer within ${this.#timeoutMs} ms`));
+    });
+    const live: Live = { client, silence, isSubscribed: false };
     const onEnd = (reason?: unknown): void => this.#lost(live, reason);
     for (const event of ["error", "end", "terminated"] as const) client.on(event, onEnd);
     // The driver's own limit is for the socket alone: the server may accept and then say nothing.
@@ -262,6 +264,7 @@ export class Connection {
 
   #drop(live: Live | undefined): void {
     if (live === this.#live) this.#live = undefined;
+    live?.silence.stop();
     live?.client.destroy();
   }
 
