@@ -54,18 +54,26 @@ export type Answer =
   /** All of it or nothing. */
   | { readonly kind: "doubt"; readonly cause: unknown };
 
-/** @param attempt - one round trip. */
+/**
+ * @param attempt - one round trip.
+ * @param onDone - called when a batch has been written, with what became of all transactions.
+ */
 export async function commitTogether(
   transactions: readonly Transaction[],
   historyLimit: number,
   attempt: (batch: Batch) => Promise<Answer>,
+  onDone?: (batch: Batch, transactions: readonly Transaction[], outcomes: readonly CommitOutcome[]) => void,
 ): Promise<CommitOutcome[]> {
   const found = new Map<string, number>();
   for (;;) {
     const { batch, fitting } = batchOf(transactions, found, historyLimit);
     if (batch.count === 0 && batch.steps.length === 0) return transactions.map(() => ({ kind: "mismatch" }));
     const answer = await attempt(batch);
-    if (answer.kind === "done") return settled(transactions, fitting, answer.base);
+    if (answer.kind === "done") {
+      const outcomes = settled(transactions, fitting, answer.base);
+      if (batch.count > 0) onDone?.(batch, transactions, outcomes);
+      return outcomes;
+    }
     if (answer.kind === "doubt") return inDoubt(fitting, answer.cause);
     batch.steps.forEach(({ id }, index) => found.set(id, answer.revisions[index] ?? 0));
   }

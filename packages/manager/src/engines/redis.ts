@@ -126,15 +126,9 @@ export class RedisEngine implements Engine {
     return { entries: found, time: timeFrom(time), head, contexts };
   }
 
-  async commit(transactions: readonly Transaction[]): Promise<CommitOutcome[]> {
-    this.#checkUsable();
-    let last: Batch | undefined;
-    const outcomes = await commitTogether(transactions, this.#options.historyLimit, (batch) => {
-      last = batch;
-      return this.#attempt(batch);
-    });
-    if (last !== undefined && last.count > 0) this.#committed(transactions, outcomes, last);
-    return outcomes;
+  commit(transactions: readonly Transaction[]): Promise<CommitOutcome[]> {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    return commitTogether(transactions, this.#options.historyLimit, this.#attempt, this.#onDone);
   }
 
   /** The driver sends all of one turn when that has ended. */
@@ -211,11 +205,14 @@ export class RedisEngine implements Engine {
     await this.#connection.close();
   }
 
-  async #attempt(batch: Batch): Promise<Answer> {
+  readonly #attempt = (batch: Batch): Promise<Answer> => this.#run(batch, "EVALSHA", this.#sha);
+
+  async #run(batch: Batch, verb: "EVALSHA" | "EVAL", script: string): Promise<Answer> {
     let reply: number | readonly string[];
     try {
-      reply = await this.#runScript(batch);
+      reply = await this.#connection.write(() => this.#command(batch, verb, script));
     } catch (error) {
+      if (this.#server.isReply(error) && error.message.startsWith("NOSCRIPT")) return this.#run(batch, "EVAL", COMMIT);
       if (!(error instanceof Cut || isFenced(error))) throw translated(error);
       this.#isUncertain = true;
       return { kind: "doubt", cause: error };
@@ -223,39 +220,30 @@ export class RedisEngine implements Engine {
     return typeof reply === "number" ? { kind: "done", base: reply } : { kind: "found", revisions: reply.map(Number) };
   }
 
-  #committed(transactions: readonly Transaction[], outcomes: readonly CommitOutcome[], { steps, lines }: Batch): void {
-    let isDone = false;
-    for (let index = 0; index < transactions.length; index++) {
-      const outcome = outcomes[index] as CommitOutcome;
-      if (outcome.kind !== "ok") continue;
-      isDone = true;
-      this.#mark.knows(outcome.revision, (transactions[index] as Transaction).opId);
-    }
-    if (!isDone) return;
-    for (const { last } of steps)
-      if (last !== undefined) this.#cache.keep(lines.texts[last.line] as string, last.entry);
-    this.#announcer.announce(this.#mark.last.revision);
-  }
-
-  #runScript({ count, clears, steps, lines }: Batch): Promise<number | readonly string[]> {
+  #command({ count, clears, steps, lines }: Batch, verb: string, script: string): Command {
     const { entries, order, log, versions, wake } = this.#keys;
     const { historyLimit, changeLogLimit } = this.#options;
     const kept = Math.min(historyLimit, NO_LIMIT);
     // One item always stays: a log that is empty is one that somebody has taken away.
     const logged = changeLogLimit === Infinity ? 0 : Math.max(1, changeLogLimit);
-    const numbers = numbersOf(steps);
-    const ids = steps.map(({ id }) => id);
-    const run = (verb: string, script: string): Promise<number | readonly string[]> =>
-      this.#connection.write<number | readonly string[]>(() => {
-        const plan = [this.#generation, kept, logged, count, clears, steps.length, lines.logged, ...numbers];
-        const keys = [entries, order, log, versions, this.#fence];
-        return [verb, script, "5", ...keys, JSON.stringify(plan), wake, ...ids, ...lines.texts];
-      });
-    return run("EVALSHA", this.#sha).catch((error: unknown) => {
-      if (!this.#server.isReply(error) || !error.message.startsWith("NOSCRIPT")) throw error;
-      return run("EVAL", COMMIT);
-    });
+    const plan = [this.#generation, kept, logged, count, clears, steps.length, lines.logged, ...numbersOf(steps)];
+    const keys = [entries, order, log, versions, this.#fence];
+    return [verb, script, "5", ...keys, JSON.stringify(plan), wake, ...steps.map(({ id }) => id), ...lines.texts];
   }
+
+  readonly #onDone = (
+    { steps, lines }: Batch,
+    transactions: readonly Transaction[],
+    outcomes: readonly CommitOutcome[],
+  ): void => {
+    for (let index = 0; index < transactions.length; index++) {
+      const outcome = outcomes[index] as CommitOutcome;
+      if (outcome.kind === "ok") this.#mark.knows(outcome.revision, (transactions[index] as Transaction).opId);
+    }
+    for (const { last } of steps)
+      if (last !== undefined) this.#cache.keep(lines.texts[last.line] as string, last.entry);
+    this.#announcer.announce(this.#mark.last.revision);
+  };
 
   /** Before a new connection is used. */
   async #prepare(send: (command: Command) => Promise<unknown>): Promise<void> {

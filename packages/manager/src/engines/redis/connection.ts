@@ -77,10 +77,7 @@ export class Connection {
 
   /** Commands that change nothing, in one go; asked again on a new connection when the one they were sent on was cut. */
   read(commands: readonly Command[]): Promise<unknown[]> {
-    return this.#send(
-      (client) => Promise.all(commands.map((command) => client.sendCommand(command))),
-      (error) => error instanceof NotSent || error instanceof Cut,
-    );
+    return this.#send((client) => Promise.all(commands.map((command) => client.sendCommand(command))), isNoAnswer);
   }
 
   /**
@@ -89,10 +86,7 @@ export class Connection {
    * @throws Cut when it may have been carried out or not; what else it throws says that it was not.
    */
   write<Reply>(command: () => Command): Promise<Reply> {
-    return this.#send(
-      (client) => client.sendCommand(command()) as Promise<Reply>,
-      (error) => error instanceof NotSent,
-    );
+    return this.#send((client) => client.sendCommand(command()) as Promise<Reply>, wasNotSent);
   }
 
   /** From now on messages are heard, on this connection and those to come. */
@@ -285,6 +279,14 @@ export class Connection {
     failure.cause = error;
     return failure;
   }
+}
+
+function wasNotSent(error: unknown): boolean {
+  return error instanceof NotSent;
+}
+
+function isNoAnswer(error: unknown): boolean {
+  return error instanceof NotSent || error instanceof Cut;
 }
 
 function reasonOf(error: unknown): string {
