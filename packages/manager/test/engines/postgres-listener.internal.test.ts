@@ -2,6 +2,7 @@
 
 import { afterEach, expect, it } from "vitest";
 import type { Connections } from "../../src/engines/postgres/connection.ts";
+import type { Statement } from "../../src/engines/postgres/driver.ts";
 import { Listener } from "../../src/engines/postgres/listener.ts";
 
 let listener: Listener | undefined;
@@ -17,9 +18,9 @@ function listen(told: number, serving: number): { statements: string[]; wakes: (
     connect: () => Promise.resolve(),
     end: () => Promise.resolve(),
     on: () => undefined,
-    query({ text }: { text: string }) {
+    query({ text, callback }: Statement) {
       statements.push(text);
-      return Promise.resolve({ rows: [[String(serving)]] });
+      queueMicrotask(() => callback(null, [[String(serving)]]));
     },
   };
   listener = new Listener({

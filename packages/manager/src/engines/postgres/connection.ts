@@ -7,7 +7,7 @@
 import { createHash } from "node:crypto";
 import { Socket } from "node:net";
 import { ContextError } from "../../errors.ts";
-import { type Driver, type DriverClient, type DriverPool, driverQuery, type PooledClient, type Row } from "./driver.ts";
+import { ask, type Driver, type DriverClient, type DriverPool, type PooledClient, type Row } from "./driver.ts";
 import { SET_ONCE } from "./functions/plans.ts";
 import type { PostgresSettings } from "./settings.ts";
 
@@ -112,9 +112,8 @@ export class Connections {
     }
   }
 
-  async ask(client: DriverClient, text: string, values: readonly unknown[]): Promise<readonly Row[]> {
-    const { rows } = await client.query(driverQuery(text, values, this.#timeouts.queryMs));
-    return rows;
+  ask(client: DriverClient, text: string, values: readonly unknown[]): Promise<readonly Row[]> {
+    return ask(client, { text, values }, this.#timeouts.queryMs);
   }
 
   /** A statement that will come again: where nobody else uses the connection, the server remembers it. */
@@ -122,8 +121,7 @@ export class Connections {
     if (this.#isOwn.get(client) !== true) return this.ask(client, question.text, question.values);
     const { text, values } = question.prepared ?? question;
     try {
-      const { rows } = await client.query(driverQuery(text, values, this.#timeouts.queryMs, nameOf(text)));
-      return rows;
+      return await ask(client, { name: nameOf(text), text, values }, this.#timeouts.queryMs);
     } catch (error) {
       // It has not been carried out: another process serves the connection after all.
       if (!MISNAMED.includes(codeOf(error))) throw error;
@@ -181,7 +179,7 @@ export class Connections {
    */
   async #survives(client: PooledClient): Promise<boolean> {
     try {
-      await client.query(driverQuery("SELECT 1", [], this.#timeouts.queryMs));
+      await this.ask(client, "SELECT 1", []);
       return true;
     } catch {
       return false;

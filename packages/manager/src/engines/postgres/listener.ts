@@ -6,7 +6,7 @@
  */
 
 import type { Connections } from "./connection.ts";
-import { driverQuery, type ListenerClient } from "./driver.ts";
+import { ask, type ListenerClient } from "./driver.ts";
 import { quoted } from "./settings.ts";
 
 export interface ListenerOptions {
@@ -80,8 +80,8 @@ export class Listener {
         this.#drop();
         return;
       }
-      await client.query(driverQuery(`LISTEN ${quoted(channel)}`, [], queryMs));
-      await client.query(driverQuery(attend.text, attend.values, queryMs));
+      await ask(client, { text: `LISTEN ${quoted(channel)}`, values: [] }, queryMs);
+      await ask(client, attend, queryMs);
     } catch {
       this.#lost(client);
       return;
@@ -145,6 +145,6 @@ export class Listener {
 
 /** Whether a proxy stands between: then another process serves the connection than the one it was told of. */
 async function isPooled(client: ListenerClient, queryMs: number): Promise<boolean> {
-  const { rows } = await client.query(driverQuery("SELECT pg_backend_pid()", [], queryMs));
-  return client.processID != null && Number(rows[0]?.[0]) !== client.processID;
+  const [row] = await ask(client, { text: "SELECT pg_backend_pid()", values: [] }, queryMs);
+  return client.processID != null && Number(row?.[0]) !== client.processID;
 }
