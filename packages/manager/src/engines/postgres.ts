@@ -126,13 +126,11 @@ export class PostgresEngine implements Engine {
       last = await this.#attempt(batch);
       return last.answer;
     });
-    const stamp = last?.stamp;
-    if (stamp === undefined) return outcomes;
-    for (const [index, transaction] of transactions.entries()) {
-      if (outcomes[index]?.kind === "ok") this.#loader.committed(transaction, stamp);
-    }
-    if (last?.isDue === true) void this.#tidy();
-    if (last?.isHeard === true) this.#notify();
+    if (last?.stamp === undefined || last.answer.kind !== "done") return outcomes;
+    const happened = transactions.filter((_, index) => outcomes[index]?.kind === "ok");
+    this.#loader.committed(last.answer.base, last.stamp, happened);
+    if (last.isDue === true) void this.#tidy();
+    if (last.isHeard === true) this.#notify();
     this.#wake();
     return outcomes;
   }
@@ -224,7 +222,7 @@ export class PostgresEngine implements Engine {
     const known = this.#loader.stampOf(batch.steps);
     const limits = [this.#historyLimit, this.#changeLogLimit];
     const values = [this.#ns, attempt, ...limits, known?.revision, known?.mark, mark, ...payloadOf(batch)];
-    const replacement = replacementOf(batch, mark);
+    const replacement = replacementOf(batch, mark, known);
     const prepared = replacement && { text: this.#sql.replaceOne, values: [this.#ns, ...replacement] };
     let rows: readonly Row[];
     try {

@@ -7,11 +7,18 @@ import { initial } from "./migrations/0001-initial.ts";
 import { functions } from "./migrations/0002-functions.ts";
 import { batches } from "./migrations/0003-batches.ts";
 import { updatesInTheLogAlone } from "./migrations/0004-updates-in-the-log-alone.ts";
+import { compressedLog } from "./migrations/0005-compressed-log.ts";
 import { quoted } from "./settings.ts";
 import type { Statements } from "./statements.ts";
 
 /** In their order; what has been published never changes. Who changes a function adds the migration that makes it anew. */
-const MIGRATIONS: readonly ((schema: string) => string)[] = [initial, functions, batches, updatesInTheLogAlone];
+const MIGRATIONS: readonly ((schema: string) => string)[] = [
+  initial,
+  functions,
+  batches,
+  updatesInTheLogAlone,
+  compressedLog,
+];
 
 /** For `starts_with`, identity columns, and procedures that see what others commit while they run. */
 const OLDEST_SERVER = 130_000;

@@ -28,8 +28,17 @@ interface Sighting {
   readonly entry: Entry;
   /** As of which it was there. */
   head: number;
-  /** The row of the log as of which it was there; nothing where another has written it. */
+  /** The row of the log that has made it so; nothing where another has written it. */
   readonly stamp: Stamp | undefined;
+  /** Whether no commit of ours that was answered before may have made it another after that head. */
+  readonly isLatest: boolean;
+}
+
+/** Rows of the change log that this process has written with nobody else's between them. */
+interface Run {
+  /** The revision before the first of them. */
+  readonly since: number;
+  readonly last: Stamp;
 }
 
 /** Asks for contexts. What is known at its revision is not sent; and nothing at all, when the head is the one seen. */
@@ -47,6 +56,8 @@ export class Loader {
   readonly #ask: Ask;
   /** Entries by id; one is good as long as the server has it at the same revision. */
   readonly #cache = new Recent<Sighting>();
+  /** The last one. */
+  #run: Run | undefined;
   readonly #waiting: Request[] = [];
   #reading = 0;
 
@@ -63,29 +74,49 @@ export class Loader {
     });
   }
 
-  /** A transaction of ours is in this row of the log, and so are those after it that are told next. */
-  committed({ writes, clears = false }: Transaction, stamp: Stamp): void {
-    if (clears) this.#cache.clear();
-    for (const { id, next } of writes) {
-      if (next === null) this.#cache.delete(id);
-      else if (next !== undefined) this.#remember(id, next, stamp.revision, stamp);
+  /**
+   * A row of the log is ours, and these transactions are in it.
+   *
+   * @param base - the revision before it.
+   */
+  committed(base: number, stamp: Stamp, transactions: readonly Transaction[]): void {
+    const run = this.#run;
+    if (run === undefined || stamp.revision > run.last.revision) {
+      this.#run = { since: base === run?.last.revision ? run.since : base, last: stamp };
+    }
+    for (const { writes, clears = false } of transactions) {
+      if (clears) this.#cache.clear();
+      for (const { id, next } of writes) {
+        if (next === null) this.#cache.delete(id);
+        else if (next !== undefined) this.#remember(id, next, stamp.revision, stamp);
+      }
     }
   }
 
-  /** As of which contexts were as they are expected, for all that this process knows. */
+  /** As of which contexts were as they are expected, or were made so later, for all that this process knows. */
   stampOf(steps: readonly { readonly id: string; readonly expect: number | undefined }[]): Stamp | undefined {
     let oldest: Stamp | undefined;
     for (const { id, expect } of steps) {
-      const { entry, stamp } = this.#cache.get(id) ?? {};
-      if (stamp === undefined || entry?.revision !== expect) return undefined;
+      const sighting = this.#cache.get(id);
+      if (sighting?.entry.revision !== expect) return undefined;
+      const stamp = sighting && this.#stampOf(sighting);
+      if (stamp === undefined) return undefined;
       if (oldest === undefined || stamp.revision < oldest.revision) oldest = stamp;
     }
     return oldest;
   }
 
+  /** Nobody else has written in a run: what was there within it is still there at its end, or we know otherwise. */
+  #stampOf({ entry, head, stamp, isLatest }: Sighting): Stamp | undefined {
+    const run = this.#run;
+    const isInRun = run !== undefined && isLatest && head >= run.since && entry.revision <= run.last.revision;
+    return isInRun ? run.last : stamp;
+  }
+
   /** @param head - as of which it was there. */
   #remember(id: string, entry: Entry, head: number, stamp?: Stamp): void {
-    this.#cache.set(id, { entry, head, stamp }, byteSize(entry.data));
+    const isLatest = this.#run === undefined || head >= this.#run.last.revision;
+    this.#cache.set(id, { entry, head, stamp, isLatest }, byteSize(entry.data));
   }
 
   #next(): void {

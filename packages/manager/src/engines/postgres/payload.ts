@@ -1,6 +1,7 @@
 /** A batch as the parameters that the function `commit` of the database takes, from `p_count` on. */
 
 import type { Batch, Step, Written } from "../batch.ts";
+import type { Stamp } from "./loader.ts";
 
 /** The parameters that say what becomes of the contexts, each a list of one column. */
 export function payloadOf({ count, clears, steps, lines }: Batch): readonly unknown[] {
@@ -43,11 +44,16 @@ export function payloadOf({ count, clears, steps, lines }: Batch): readonly unkn
 }
 
 /** The parameters of `replaceOne` after the namespace; nothing where a batch is more than that. */
-export function replacementOf({ count, clears, steps, lines }: Batch, mark: number): readonly unknown[] | undefined {
+export function replacementOf(
+  { count, clears, steps, lines }: Batch,
+  mark: number,
+  known: Stamp | undefined,
+): readonly unknown[] | undefined {
   const [step] = steps;
   if (count !== 1 || steps.length !== 1 || step?.last === undefined || isBorn(step, clears)) return undefined;
   const { told, others } = textsOf(lines);
-  return [step.id, step.expect, mark, told ?? "", others, step.last.line + 1, step.keepsStored];
+  const row = [mark, told ?? "", others, step.last.line + 1, step.keepsStored];
+  return [step.id, step.expect, ...row, known?.revision, known?.mark];
 }
 
 /** What is there goes on, unless it is forgotten. */

@@ -3,7 +3,7 @@
  * the schema.
  */
 
-import { HAS_ROOM, IS_DUE } from "./functions/commit.ts";
+import { HAS_ROOM, isDue } from "./functions/commit.ts";
 import { newer } from "./functions/tail.ts";
 
 type Name =
@@ -51,15 +51,19 @@ const SQL: Readonly<Record<Name, string>> = {
     $24::integer[], $25::boolean[])`,
   // The most frequent commit, where nothing is in its way: the function takes longer for it. No row where there is more to
   // do, or where the counter has moved since the context was looked at, and then nothing has happened. Who waits for the
-  // counter looks at its row again, and at nothing else: so it is compared with what it was.
+  // counter looks at its row again, and at nothing else: so it is compared with what it was. Nothing else need be looked at
+  // where the last row of the log is the one as of which the client knows the context.
   replaceOne: `WITH counter AS (
       UPDATE @.namespaces n SET head = n.head + 1, unfolded = n.unfolded + 1
         WHERE n.ns = $1 AND n.head = (SELECT head FROM @.namespaces WHERE ns = $1)
-          AND n.void_until < clock_timestamp() AND ${HAS_ROOM} AND $3 = (
-            SELECT coalesce(${newer("@", "$1", "$2", "(SELECT folded FROM @.namespaces WHERE ns = $1)")}, c.revision)
-            FROM @.contexts c WHERE c.ns = $1 AND c.id = $2
-          )
-        RETURNING n.head, n.tableoid::integer AS counters, ${IS_DUE} AS is_due
+          AND n.void_until < clock_timestamp() AND ${HAS_ROOM} AND CASE
+            WHEN n.head = $9 AND $3 <= $9 AND EXISTS (SELECT FROM @.log l WHERE l.ns = $1 AND l.revision = $9 AND l.mark = $10) THEN true
+            ELSE $3 = (
+              SELECT coalesce(${newer("@", "$1", "$2", "(SELECT folded FROM @.namespaces WHERE ns = $1)")}, c.revision)
+              FROM @.contexts c WHERE c.ns = $1 AND c.id = $2
+            )
+          END
+        RETURNING n.head, n.tableoid::integer AS counters, ${isDue("n.head - 1", "n.unfolded - 1", "1", "1")} AS is_due
     )
     INSERT INTO @.log (ns, revision, first, mark, lines, others, ids, at, ranks, keeps)
       SELECT $1, n.head, n.head, $4, $5, $6, ARRAY[$2::text], ARRAY[$7::integer], ARRAY[1], ARRAY[$8::boolean] FROM counter n

@@ -1,37 +1,39 @@
-import { COMMITTING, FOLDING, LISTENING } from "./locks.ts";
+import { COMMITTING, countersOf, FOLDING, LISTENING } from "./locks.ts";
 import { PLANNED_ONCE } from "./plans.ts";
-import { touched } from "./tail.ts";
+import { touchedOf, touches } from "./tail.ts";
 
 /** With so much in the log alone it is time to bring the tables up to date. */
-const ROWS = 32;
-const REVISIONS = 512;
+const ROWS = 64;
+const REVISIONS = 2_048;
 /** With so many times as much, commits do it themselves: nobody else does. */
 const TOO_MUCH = 4;
 
 /** Of a namespace `n`: whether a commit is still free to leave the tables as they are. */
 export const HAS_ROOM: string = `(n.unfolded < ${ROWS * TOO_MUCH} AND n.head - n.folded < ${REVISIONS * TOO_MUCH})`;
-/** Of a namespace `n`: whether somebody should bring the tables up to date. */
-export const IS_DUE: string = `(n.unfolded >= ${ROWS} OR n.head - n.folded >= ${REVISIONS})`;
 
 /**
- * At which revision contexts are: the last of all that is said of them, 0 for none.
+ * Of a namespace `n`: whether somebody should bring the tables up to date. It is so for the commit that makes the log alone
+ * reach that size, or a multiple of it: whoever commits while somebody is at it need not ask.
  *
- * @param after - only what the log says past this one counts.
- * @param more - where else it is said.
+ * @param head - of `n` before the commit.
+ * @param unfolded - of `n` before the commit.
  */
-function present(schema: string, after: string, more = ""): string {
+export function isDue(head: string, unfolded: string, revisions: string, rows: string): string {
+  const passes = (before: string, growth: string, size: number): string =>
+    `((${before} + ${growth}) / ${size} > (${before}) / ${size})`;
+  return `(${passes(unfolded, rows, ROWS)} OR ${passes(`${head} - n.folded`, revisions, REVISIONS)})`;
+}
+
+/** At which revision contexts are, in the table or in the log alone; 0 for none. */
+function present(schema: string): string {
   return `SELECT max(u.n) AS n, max(u.expect) AS expect, coalesce(max(u.revision), 0) AS revision FROM (
       SELECT a.id COLLATE "C" AS id, a.n, a.expect, NULL::bigint AS revision
         FROM unnest(p_ids, p_expects) WITH ORDINALITY a(id, expect, n)
-      ${more}
-      UNION ALL SELECT t.id, NULL, NULL, t.revision FROM (${touched(schema, "p_ns", after)}) t
-    ) u GROUP BY u.id HAVING max(u.n) IS NOT NULL`;
-}
-
-function inTheTable(schema: string): string {
-  return `UNION ALL SELECT c.id, NULL, NULL, c.revision FROM unnest(p_ids) a(id), LATERAL (
+      UNION ALL SELECT c.id, NULL, NULL, c.revision FROM unnest(p_ids) a(id), LATERAL (
         SELECT c.id, c.revision FROM ${schema}.contexts c WHERE c.ns = p_ns AND c.id = a.id OFFSET 0
-      ) c`;
+      ) c
+      UNION ALL SELECT t.id, NULL, NULL, t.revision FROM (${touchedOf(schema, "p_ns", "n.folded", "p_ids")}) t
+    ) u GROUP BY u.id HAVING max(u.n) IS NOT NULL`;
 }
 
 /**
@@ -43,8 +45,8 @@ function inTheTable(schema: string): string {
  * follow when there is enough of it. What is gone or born is so at once; what was born and replaced again, says by its
  * place which birth it is about. Places and lines are counted from 1.
  *
- * Its client may know of a row of the log, by `p_known_mark`, as of which all the contexts were as it expects: then only
- * what came after that row is looked at. What is gone since, nobody can tell from the log.
+ * Its client may know of a row of the log, by `p_known_mark`, as of which all the contexts were as it expects, or what has
+ * made them so came later: then only what came after that row is looked at. What is gone since, nobody can tell from the log.
  *
  * @param schema - quoted.
  */
@@ -58,11 +60,12 @@ CREATE OR REPLACE FUNCTION ${schema}.commit(
   p_items text[], p_at integer[], p_ranks integer[], p_keeps boolean[]
 ) RETURNS text LANGUAGE plpgsql AS $commit$
 DECLARE
-  counters CONSTANT integer := (SELECT tableoid::integer FROM ${schema}.namespaces WHERE ns = p_ns);
+  counters CONSTANT integer := ${countersOf(schema)};
   takes CONSTANT boolean := p_clears OR p_gone <> '{}';
   n record;
-  is_known boolean;
+  expected jsonb;
   fits boolean := true;
+  actual text;
   may_be_void boolean;
   texts text[];
 BEGIN
@@ -72,13 +75,20 @@ BEGIN
     PERFORM pg_advisory_xact_lock(${FOLDING});
   END IF;
   LOOP
-    SELECT head, folded, unfolded, gone INTO STRICT n FROM ${schema}.namespaces WHERE ns = p_ns;
-    is_known := p_known IS NOT NULL AND p_known >= n.folded AND p_known > n.gone
-      AND EXISTS (SELECT FROM ${schema}.log WHERE ns = p_ns AND revision = p_known AND mark = p_known_mark);
-    IF NOT is_known THEN
-      SELECT coalesce(bool_and(s.expect = s.revision), true) INTO fits FROM (${present(schema, "n.folded", inTheTable(schema))}) s;
-    ELSIF p_known < n.head THEN
-      SELECT coalesce(bool_and(s.expect = s.revision OR s.revision = 0), true) INTO fits FROM (${present(schema, "p_known")}) s;
+    SELECT s.head, s.folded, s.unfolded, p_known >= s.folded AND p_known > s.gone AND EXISTS (
+        SELECT FROM ${schema}.log l WHERE l.ns = p_ns AND l.revision = p_known AND l.mark = p_known_mark
+      ) AS is_known, (SELECT count(*) FROM unnest(p_expects) e WHERE e > p_known) AS later
+      INTO STRICT n FROM ${schema}.namespaces s WHERE s.ns = p_ns;
+    IF n.is_known AND (n.head > p_known OR n.later > 0) THEN
+      expected := coalesce(expected, jsonb_object(p_ids, p_expects::text[]));
+      n.is_known := (SELECT bool_and(t.revision <= t.expect) IS NOT FALSE AND count(*) FILTER (WHERE t.revision = t.expect) = n.later
+        FROM (
+          SELECT t.revision, (expected->>t.id)::bigint AS expect FROM (${touches(schema, "p_ns", "p_known")}) t WHERE expected ? t.id
+        ) t);
+    END IF;
+    IF n.is_known IS NOT TRUE THEN
+      SELECT bool_and(s.expect = s.revision) IS NOT FALSE, string_agg(s.revision::text, ',' ORDER BY s.n) INTO fits, actual
+        FROM (${present(schema)}) s;
     END IF;
     EXIT WHEN NOT fits OR p_count = 0;
     -- From here on nobody else writes. Whoever has written since, or has moved what was looked at, makes this begin again.
@@ -90,13 +100,15 @@ BEGIN
     EXIT WHEN FOUND;
   END LOOP;
   IF NOT fits THEN
-    RETURN (SELECT string_agg(s.revision::text, ',' ORDER BY s.n) FROM (${present(schema, "n.folded", inTheTable(schema))}) s);
+    RETURN actual;
   END IF;
   IF p_count = 0 THEN
     RETURN n.head || ';0;0';
   END IF;
-  IF may_be_void AND EXISTS (SELECT FROM ${schema}.void WHERE attempt = p_attempt) THEN
-    RAISE EXCEPTION 'attempt % was given up by its client', p_attempt;
+  IF may_be_void THEN
+    IF EXISTS (SELECT FROM ${schema}.void WHERE attempt = p_attempt) THEN
+      RAISE EXCEPTION 'attempt % was given up by its client', p_attempt;
+    END IF;
   END IF;
 
   IF takes OR (NOT ${HAS_ROOM} AND pg_try_advisory_xact_lock(${FOLDING})) THEN
@@ -135,7 +147,7 @@ BEGIN
   INSERT INTO ${schema}.log (ns, revision, first, mark, lines, others, ids, at, ranks, keeps)
     VALUES (p_ns, n.head + p_count, n.head + 1, p_mark, coalesce(p_logged, ''), p_others, p_items, p_at, p_ranks, p_keeps);
   -- Behind semicolons: whether anybody listens, and whether the tables should be brought up to date.
-  RETURN n.head || ';' || (NOT pg_try_advisory_xact_lock(${LISTENING}))::integer || ';' || ${IS_DUE}::integer;
+  RETURN n.head || ';' || (NOT pg_try_advisory_xact_lock(${LISTENING}))::integer || ';' || ${isDue("n.head", "n.unfolded", "p_count", "(p_items <> '{}')::integer")}::integer;
 END
 $commit$;
 `;

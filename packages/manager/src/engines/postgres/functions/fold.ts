@@ -1,4 +1,4 @@
-import { FOLDING } from "./locks.ts";
+import { countersOf, FOLDING } from "./locks.ts";
 import { PLANNED_ONCE } from "./plans.ts";
 import { news } from "./tail.ts";
 
@@ -61,7 +61,7 @@ $fold$;
 CREATE OR REPLACE FUNCTION ${schema}.tidy(p_ns integer, p_history bigint, p_log bigint) RETURNS void
 LANGUAGE plpgsql AS $tidy$
 DECLARE
-  counters CONSTANT integer := (SELECT tableoid::integer FROM ${schema}.namespaces WHERE ns = p_ns);
+  counters CONSTANT integer := ${countersOf(schema)};
 BEGIN
   ${PLANNED_ONCE}
   IF pg_try_advisory_xact_lock(${FOLDING}) THEN

@@ -1,5 +1,5 @@
 import { PLANNED_ONCE } from "./plans.ts";
-import { news, TEXTS, touched } from "./tail.ts";
+import { news, TEXTS, touched, touchedOf } from "./tail.ts";
 
 /**
  * Reading. As functions, because a statement that is not prepared is planned anew each time (measured: that is most of
@@ -33,7 +33,7 @@ BEGIN
           SELECT a.id COLLATE "C" AS id, a.known, NULL::bigint AS revision, true AS is_asked
             FROM unnest(p_ids, p_known) a(id, known)
           UNION ALL SELECT t.id, NULL, t.revision, NULL FROM (
-            ${touched(schema, "p_ns", `(SELECT n.folded FROM ${schema}.namespaces n WHERE n.ns = p_ns)`)}
+            ${touchedOf(schema, "p_ns", `(SELECT n.folded FROM ${schema}.namespaces n WHERE n.ns = p_ns)`, "p_ids")}
           ) t
         ) u GROUP BY u.id HAVING bool_or(u.is_asked) OFFSET 0
       ) k,

@@ -1,7 +1,3 @@
-import { commitFunction } from "../functions/commit.ts";
-import { foldFunctions } from "../functions/fold.ts";
-import { readFunctions } from "../functions/read.ts";
-
 /**
  * What becomes of contexts that are there is in the log alone until the tables follow: `folded` is the revision up to
  * which they have, and `unfolded` how many rows of the log that are about contexts lie behind it. `gone` is the last
@@ -9,6 +5,8 @@ import { readFunctions } from "../functions/read.ts";
  *
  * A process that still runs an older version of this package is UNAVAILABLE from then on: what it would write in the
  * log lacks a mark, and the texts of contexts and versions are in columns that it does not know.
+ *
+ * It also made the functions once; now a later migration does.
  *
  * @param schema - quoted.
  */
@@ -42,5 +40,5 @@ ALTER TABLE ${schema}.log
   ALTER COLUMN mark DROP DEFAULT, ALTER COLUMN others SET STORAGE EXTERNAL, ALTER COLUMN ids SET STORAGE EXTERNAL,
   ALTER COLUMN at SET STORAGE EXTERNAL, ALTER COLUMN ranks SET STORAGE EXTERNAL, ALTER COLUMN keeps SET STORAGE EXTERNAL;
 ALTER TABLE ${schema}.log SET (toast_tuple_target = 4080);
-${readFunctions(schema)}${foldFunctions(schema)}${commitFunction(schema)}`;
+`;
 }
