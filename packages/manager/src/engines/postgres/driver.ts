@@ -26,7 +26,7 @@ interface Wire {
 
 /**
  * A statement that speaks the protocol itself, as those of `pg-cursor` do. It does not ask what the columns are, since all
- * of them are texts, and it makes no object of a result (measured: a read takes 0.87 of the time).
+ * of them are texts, and it makes no object of a result (measured: a read takes 0.87 to 0.93 of the time).
  */
 export class Statement {
   /** What the server is to remember it by, as long as the connection lives; nothing for what it is to forget at once. */
