@@ -24,8 +24,8 @@ const only = values.only === undefined ? [] : values.only.split(",");
 
 /** @type {Effort} */
 const effort = values.quick
-  ? { warmUpRounds: 3, rounds: 5, roundMs: 20 }
-  : { warmUpRounds: 5, rounds: 21, roundMs: 50 };
+  ? { processes: 1, warmUpRounds: 3, rounds: 5, roundMs: 20 }
+  : { processes: 3, warmUpRounds: 5, rounds: 21, roundMs: 50 };
 
 const started = performance.now();
 /** @type {Row[]} */

@@ -46,6 +46,8 @@ export interface Case {
 }
 
 export interface Effort {
+  /** Where it takes no time to fill a store; the rounds are shared among them. */
+  readonly processes: number;
   readonly warmUpRounds: number;
   readonly rounds: number;
   readonly roundMs: number;

@@ -3,8 +3,11 @@
 import { readdirSync } from "node:fs";
 import { runChild } from "./child.mjs";
 import { historyMemoryCases } from "./history-memory.mjs";
+import { median } from "./median.mjs";
 import { memoryCases } from "./memory.mjs";
 
+/** From so many contexts on, to fill a store takes longer than to measure it, and the walk goes beyond the caches. */
+const LARGE = 100_000;
 const folder = new URL("../operations/", import.meta.url);
 
 /**
@@ -41,8 +44,20 @@ export async function casesOf({ quick, only }, effort) {
  * @returns {Case}
  */
 function timeCase(file, { name, title, targets }, size, order, effort) {
-  const measure = () => runChild("time-child.mjs", { file, size, order, effort });
+  const processes = size < LARGE ? effort.processes : 1;
+  const share = { ...effort, rounds: Math.ceil(effort.rounds / processes) };
+  const task = { file, size, order, effort: share };
+  const measure = () => mediansOf(Array.from({ length: processes }, () => runChild("time-child.mjs", task)));
   return { name, title, size, order, unit: "time", targets, measure };
+}
+
+/**
+ * @param {readonly Record<string, number>[]} measured - the times of all contestants, by process.
+ * @returns {Record<string, number>}
+ */
+function mediansOf(measured) {
+  const names = Object.keys(measured[0] ?? {});
+  return Object.fromEntries(names.map((name) => [name, median(measured.map((times) => times[name] ?? NaN))]));
 }
 
 /**
@@ -50,5 +65,5 @@ function timeCase(file, { name, title, targets }, size, order, effort) {
  * @returns {Order[]}
  */
 function ordersOf(size) {
-  return size < 100_000 ? ["in order"] : ["in order", "shuffled"];
+  return size < LARGE ? ["in order"] : ["in order", "shuffled"];
 }
