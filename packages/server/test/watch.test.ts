@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { type Api, openApi, requestOf, type Sent } from "./support.ts";
 
 interface Event {
@@ -139,9 +139,10 @@ describe("GET /v1/changes", () => {
     const stream = await watch(api);
     await stream.next();
     expect((await api.send("GET", "/v1/changes")).body).toMatchObject({ code: "UNAVAILABLE" });
-    setTimeout(() => void api.manager.create("a", {}), 60);
-    expect((await stream.next())?.data.kind).toBe("created");
-    expect(stream.comments).toContain(": heartbeat");
+    const coming = stream.next();
+    await vi.waitFor(() => expect(stream.comments).toContain(": heartbeat"), 10_000);
+    await api.manager.create("a", {});
+    expect((await coming)?.data.kind).toBe("created");
     await stream.stop();
     await watch(api);
     expect((await api.send("GET", "/metrics")).body).toContain("shared_context_streams 1");
