@@ -6,7 +6,7 @@
 import type { Loaded, Transaction } from "../../engine.ts";
 import type { Entry } from "../../entry.ts";
 import { Recent } from "../../recent.ts";
-import { byteSize } from "../../size.ts";
+import { roughSize } from "../../size.ts";
 import { decodeStored } from "../lines.ts";
 import type { Row } from "./driver.ts";
 
@@ -116,7 +116,7 @@ export class Loader {
   /** @param head - as of which it was there. */
   #remember(id: string, entry: Entry, head: number, stamp?: Stamp): void {
     const isLatest = this.#run === undefined || head >= this.#run.last.revision;
-    this.#cache.set(id, { entry, head, stamp, isLatest }, byteSize(entry.data));
+    this.#cache.set(id, { entry, head, stamp, isLatest }, roughSize(entry.data));
   }
 
   #next(): void {
