@@ -32,7 +32,7 @@ if (!isThere) console.info("sqlite-history.internal.test.ts: skipped: this Node 
 const IDS = ["a", "b", "c"];
 /** The contexts are brought up to date every 256. */
 const COMMITS = 1_200;
-const runs = Math.max(4, Number(process.env["SHARED_CONTEXT_SEEDS"] ?? 0) / 20);
+const runs = Math.max(2, Number(process.env["SHARED_CONTEXT_SEEDS"] ?? 0) / 20);
 const replayed = process.env["SEED"];
 const seeds =
   replayed === undefined ? Array.from({ length: runs }, () => Math.floor(Math.random() * 2 ** 32)) : [Number(replayed)];

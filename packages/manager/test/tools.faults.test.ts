@@ -14,7 +14,7 @@ import {
 import { describe, expect, it } from "vitest";
 import { type ContextToolName, contextTools, type ToolsManager } from "shared-context-manager/tools";
 
-const CASES = Number(process.env["SHARED_CONTEXT_FUZZ"] ?? 500);
+const CASES = Number(process.env["SHARED_CONTEXT_FUZZ"] ?? 200);
 const seed = process.env["FC_SEED"];
 
 const current = SharedContext.fromDict({ context_id: "plan", version: "7", data: { step: 7 } });

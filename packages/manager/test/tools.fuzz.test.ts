@@ -5,7 +5,7 @@ import { SharedContextManager } from "shared-context-manager";
 import { expect, it } from "vitest";
 import { type ContextTool, contextTools } from "shared-context-manager/tools";
 
-const CASES = Number(process.env["SHARED_CONTEXT_FUZZ"] ?? 500);
+const CASES = Number(process.env["SHARED_CONTEXT_FUZZ"] ?? 200);
 const seed = process.env["FC_SEED"];
 
 const manager = new SharedContextManager({ historyLimit: 4 });

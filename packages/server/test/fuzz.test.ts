@@ -7,7 +7,7 @@ import { describe, expect, it } from "vitest";
 import { ROUTES } from "../src/routes.ts";
 import { type Api, openApi, type Reply, type Sent } from "./support.ts";
 
-const CASES = Number(process.env["FUZZ_CASES"] ?? 400);
+const CASES = Number(process.env["FUZZ_CASES"] ?? 200);
 const SEED = process.env["FC_SEED"] === undefined ? {} : { seed: Number(process.env["FC_SEED"]) };
 
 const ids = fc.oneof(
