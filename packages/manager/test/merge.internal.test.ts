@@ -23,7 +23,7 @@ type Three = readonly [base: Fields, yours: Fields, theirs: Fields];
 const seed = process.env["FC_SEED"];
 const runs = { numRuns: 1_000, ...(seed && { seed: Number(seed) }) };
 /** Whoever waits for the result waits less; the gate takes more. */
-const some = { ...runs, numRuns: Number(process.env["SHARED_CONTEXT_SEEDS"] ?? 300) };
+const some = { ...runs, numRuns: Number(process.env["SHARED_CONTEXT_SEEDS"] ?? 200) };
 
 function cloneOf<T>(value: T): T {
   return JSON.parse(JSON.stringify(value)) as T;

@@ -5,7 +5,7 @@ import { type JsonObject, openManager, SharedContextManager } from "shared-conte
 import { describe, expect, it } from "vitest";
 import { type ContextTools, contextTools, type ToolResult, type ToolsManager } from "shared-context-manager/tools";
 
-const SEEDS = Number(process.env["SHARED_CONTEXT_SEEDS"] ?? 20);
+const SEEDS = Number(process.env["SHARED_CONTEXT_SEEDS"] ?? 12);
 const FIRST = Number(process.env["SHARED_CONTEXT_FIRST_SEED"] ?? Math.floor(Math.random() * 1e6));
 const AGENTS = ["ann", "bob", "cem", "dan", "eve"];
 const TURNS = 12;

@@ -8,7 +8,7 @@ import { MUTANTS } from "./mutants.ts";
 import { simulate, type Tally } from "./simulation.ts";
 
 const replayed = process.env["SIM_SEED"] ?? process.env["FC_SEED"];
-const RUNS = Number(process.env["SHARED_CONTEXT_SEEDS"] ?? 150);
+const RUNS = Number(process.env["SHARED_CONTEXT_SEEDS"] ?? 100);
 const FIRST = replayed === undefined ? Math.floor(Math.random() * 2 ** 31) : Number(replayed);
 const MUTANT_RUNS = 300;
 

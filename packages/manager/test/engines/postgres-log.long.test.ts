@@ -21,7 +21,7 @@ const { updatesInTheLogAlone } = await moduleOf<typeof tail>(
 const { compressedLog } = await moduleOf<typeof compressed>("engines/postgres/migrations/0005-compressed-log");
 const { statements } = await moduleOf<typeof texts>("engines/postgres/statements");
 
-const found = await findServer("postgres-log.test.ts");
+const found = await findServer("postgres-log.long.test.ts");
 
 describe.skipIf(found === undefined)("a reader of the log, while two transactions are open", () => {
   if (found === undefined) return;
