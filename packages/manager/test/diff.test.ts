@@ -184,7 +184,7 @@ const acceptable = pair.filter((documents) => {
 
 const seed = process.env["FC_SEED"];
 const runs = { numRuns: 1_000, ...(seed && { seed: Number(seed) }) };
-/** Whoever waits for the result waits less; the gate takes more. */
+/** Whoever waits for the result waits less; `.ci/run` takes more. */
 const some = { ...runs, numRuns: Number(process.env["SHARED_CONTEXT_SEEDS"] ?? 200) };
 
 function right(subject: Diff, pairs: fc.Arbitrary<Pair>, appliers?: readonly Apply[]): fc.IProperty<[Pair]> {

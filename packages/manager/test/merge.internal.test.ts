@@ -22,7 +22,7 @@ type Three = readonly [base: Fields, yours: Fields, theirs: Fields];
 
 const seed = process.env["FC_SEED"];
 const runs = { numRuns: 1_000, ...(seed && { seed: Number(seed) }) };
-/** Whoever waits for the result waits less; the gate takes more. */
+/** Whoever waits for the result waits less; `.ci/run` takes more. */
 const some = { ...runs, numRuns: Number(process.env["SHARED_CONTEXT_SEEDS"] ?? 200) };
 
 function cloneOf<T>(value: T): T {
