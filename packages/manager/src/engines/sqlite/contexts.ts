@@ -56,6 +56,18 @@ export class Contexts {
     return this.#rowOf(id).entry;
   }
 
+  /**
+   * Reads a context that is not known, before the log is caught up with: what has changed since is then read anew.
+   *
+   * @returns where the log ended at that moment; `undefined` when that was not read.
+   */
+  lookUp(id: string): number | undefined {
+    if (this.#cache.get(id) !== undefined || this.#ahead.has(id)) return undefined;
+    const found = this.#sql.contextOf.get(this.#ns, id) as Placed | undefined;
+    this.#keep(id, found);
+    return found?.head;
+  }
+
   count(): number {
     return (this.#sql.count.get(this.#ns) as { contexts: number }).contexts;
   }
@@ -180,6 +192,10 @@ export class Contexts {
       logged === undefined
         ? (this.#sql.contextOf.get(this.#ns, id) as Placed | undefined)
         : { ...logged, place: ahead as number };
+    return this.#keep(id, found);
+  }
+
+  #keep(id: string, found: Omit<Placed, "head"> | undefined): Row {
     if (found === undefined) return this.#remember(id, NOTHING, 0);
     const { entry, place, past } = found;
     return this.#remember(id, { entry: decoded(id, entry), place, past }, entry?.length ?? 0);
@@ -208,6 +224,7 @@ interface Version {
 
 interface Placed extends Version {
   readonly place: number;
+  readonly head: number;
 }
 
 /** @throws ContextError CORRUPT. */
