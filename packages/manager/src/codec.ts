@@ -36,27 +36,31 @@ export function entryFrom(contextId: string, stored: unknown): Entry {
   if (typeof version !== "string" || !/^[1-9]\d{0,15}$/.test(version)) {
     throw corrupt(contextId, "its version is no decimal string from 1 up");
   }
-  for (const [name, value] of Object.entries({ updatedBy, note })) {
-    if (value != null && typeof value !== "string") throw corrupt(contextId, `its ${name} is no string`);
-  }
   if (lock != null && !isLock(lock)) throw corrupt(contextId, "its lock is none");
-  for (const [name, value] of Object.entries({ createdAtMs, updatedAtMs, revision, incarnation })) {
-    if (typeof value !== "number") throw corrupt(contextId, `its ${name} is no number`);
-  }
   return {
     contextId,
     version,
     data: copied,
     exposed: false,
     lock: lock ?? null,
-    createdAtMs: createdAtMs as number,
-    updatedAtMs: updatedAtMs as number,
-    updatedBy: (updatedBy ?? null) as string | null,
-    note: (note ?? null) as string | null,
-    revision: revision as number,
-    incarnation: incarnation as number,
+    createdAtMs: asNumber(contextId, "createdAtMs", createdAtMs),
+    updatedAtMs: asNumber(contextId, "updatedAtMs", updatedAtMs),
+    updatedBy: asText(contextId, "updatedBy", updatedBy),
+    note: asText(contextId, "note", note),
+    revision: asNumber(contextId, "revision", revision),
+    incarnation: asNumber(contextId, "incarnation", incarnation),
     chains: Array.isArray(chains) ? new Map(chains as [string, never][]) : undefined,
   };
+}
+
+function asNumber(contextId: string, name: string, value: unknown): number {
+  if (typeof value !== "number") throw corrupt(contextId, `its ${name} is no number`);
+  return value;
+}
+
+function asText(contextId: string, name: string, value: unknown): string | null {
+  if (value != null && typeof value !== "string") throw corrupt(contextId, `its ${name} is no string`);
+  return value ?? null;
 }
 
 function isLock(lock: unknown): lock is Lock {

@@ -10,6 +10,7 @@ import { pageStart, resolved, settle, type Write } from "../../engine.ts";
 import type { Entry } from "../../entry.ts";
 import { Recent } from "../../recent.ts";
 import type { LogRow } from "./log.ts";
+import { asArrays, rowOf } from "./rows.ts";
 import type { SQL } from "./statements.ts";
 
 export type Statements = { readonly [Name in keyof typeof SQL]: StatementSync };
@@ -50,6 +51,7 @@ export class Contexts {
     this.#sql = sql;
     this.#ns = ns;
     this.#historyLimit = historyLimit;
+    asArrays(sql.contextOf, sql.versionAt);
   }
 
   get(id: string): Entry | undefined {
@@ -63,9 +65,9 @@ export class Contexts {
    */
   lookUp(id: string): number | undefined {
     if (this.#cache.get(id) !== undefined || this.#ahead.has(id)) return undefined;
-    const found = this.#sql.contextOf.get(this.#ns, id) as Placed | undefined;
+    const found = this.#contextOf(id);
     this.#keep(id, found);
-    return found?.head;
+    return found?.[3];
   }
 
   count(): number {
@@ -156,12 +158,13 @@ export class Contexts {
     for (let left = this.#historyLimit; past !== 0 && left > 0; left--) {
       const found = this.#versionAt(id, past);
       if (found === undefined) break;
-      const entry = decoded(id, found.entry);
+      const [before, text] = found;
+      const entry = decoded(id, text);
       // Where a version was swept away, another one may be by now.
       if (Number(entry.version) >= Number(later?.version)) break;
       versions.set(Number(entry.version), entry);
       later = entry;
-      ({ past } = found);
+      past = before;
     }
     const inOrder = [...versions].sort(([one], [other]) => one - other).map(([, entry]) => entry);
     return inOrder.slice(-this.#historyLimit || inOrder.length);
@@ -188,21 +191,21 @@ export class Contexts {
     if (cached !== undefined) return cached;
     const ahead = this.#ahead.get(id);
     const logged = ahead === undefined ? undefined : this.#versionAt(id, ahead);
-    const found =
-      logged === undefined
-        ? (this.#sql.contextOf.get(this.#ns, id) as Placed | undefined)
-        : { ...logged, place: ahead as number };
-    return this.#keep(id, found);
+    return this.#keep(id, logged === undefined ? this.#contextOf(id) : [...logged, ahead as number]);
   }
 
-  #keep(id: string, found: Omit<Placed, "head"> | undefined): Row {
+  #keep(id: string, found: readonly [...Version, place: number, ...unknown[]] | undefined): Row {
     if (found === undefined) return this.#remember(id, NOTHING, 0);
-    const { entry, place, past } = found;
-    return this.#remember(id, { entry: decoded(id, entry), place, past }, entry?.length ?? 0);
+    const [past, text, place] = found;
+    return this.#remember(id, { entry: decoded(id, text), place, past }, text?.length ?? 0);
+  }
+
+  #contextOf(id: string): Placed | undefined {
+    return rowOf<Placed>(this.#sql.contextOf.get(this.#ns, id));
   }
 
   #versionAt(id: string, place: number): Version | undefined {
-    return this.#sql.versionAt.get(place, this.#ns, id) as Version | undefined;
+    return rowOf<Version>(this.#sql.versionAt.get(place, this.#ns, id));
   }
 
   /** The table has it. */
@@ -217,15 +220,9 @@ export class Contexts {
   }
 }
 
-interface Version {
-  readonly past: number;
-  readonly entry: string | null;
-}
+type Version = readonly [past: number, entry: string | null];
 
-interface Placed extends Version {
-  readonly place: number;
-  readonly head: number;
-}
+type Placed = readonly [...Version, place: number, head: number];
 
 /** @throws ContextError CORRUPT. */
 function decoded(id: string, text: string | null): Entry {

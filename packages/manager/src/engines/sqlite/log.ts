@@ -8,6 +8,7 @@ import type { Transaction } from "../../engine.ts";
 import type { Entry } from "../../entry.ts";
 import { encodeChanges } from "./changes.ts";
 import type { Contexts, Statements } from "./contexts.ts";
+import { asArrays, rowsOf } from "./rows.ts";
 import type { Sweeper } from "./sweeper.ts";
 
 /**
@@ -45,8 +46,7 @@ export class Log {
     this.#contexts = contexts;
     this.#sweeper = sweeper;
     this.#limit = Math.max(limit, 1); // the last row stays: it has the head
-    // Their names take as long as the values. Before Node 22.16 there is no such choice.
-    for (const statement of [sql.since, sql.unfolded]) statement.setReturnArrays?.(true);
+    asArrays(sql.since, sql.unfolded);
   }
 
   /** The last revision. */
@@ -101,11 +101,11 @@ export class Log {
   }
 
   #follow(from: number): void {
-    const rows = rowsOf(this.#sql.since.all(from, FOLLOWED_AT_ONCE));
+    const rows = rowsOf<LogRow>(this.#sql.since.all(from, FOLLOWED_AT_ONCE));
     if (rows.length === 0 && from === this.#head) return;
     if (rows[0]?.[0] !== from + 1 || rows.length === FOLLOWED_AT_ONCE) {
       this.forget();
-      this.#hear(rowsOf(this.#sql.unfolded.all()));
+      this.#hear(rowsOf<LogRow>(this.#sql.unfolded.all()));
     } else if (rows.at(-1)?.[0] !== this.#head) this.#hear(rows);
   }
 
@@ -125,11 +125,6 @@ export class Log {
 function idsOf({ writes, clears = false }: Transaction): string | null {
   const written = writes.filter(({ next }) => next !== undefined);
   return clears ? null : JSON.stringify(written.map(({ id }) => id));
-}
-
-function rowsOf(rows: readonly object[]): readonly LogRow[] {
-  if (rows.length === 0 || Array.isArray(rows[0])) return rows as unknown as readonly LogRow[];
-  return rows.map((row) => Object.values(row) as unknown as LogRow);
 }
 
 type Texts = ReadonlyMap<Entry, string>;

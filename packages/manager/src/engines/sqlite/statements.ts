@@ -5,7 +5,7 @@
 export const SQL = {
   begin: "BEGIN IMMEDIATE",
   commit: "COMMIT",
-  contextOf: `SELECT iif(apart, apart, contexts.revision) AS place, past, entry, (SELECT max(revision) FROM log) AS head
+  contextOf: `SELECT past, entry, iif(apart, apart, contexts.revision) AS place, (SELECT max(revision) FROM log) AS head
     FROM contexts LEFT JOIN log ON log.revision = iif(apart, apart, contexts.revision)
     WHERE contexts.ns = ? AND contexts.id = ?`,
   count: "SELECT count(*) AS contexts FROM contexts WHERE ns = ?",
