@@ -189,9 +189,9 @@ export class Contexts {
   #rowOf(id: string): Row {
     const cached = this.#cache.get(id);
     if (cached !== undefined) return cached;
-    const ahead = this.#ahead.get(id);
-    const logged = ahead === undefined ? undefined : this.#versionAt(id, ahead);
-    return this.#keep(id, logged === undefined ? this.#contextOf(id) : [...logged, ahead as number]);
+    const place = this.#ahead.get(id) ?? 0;
+    const logged = place === 0 ? undefined : this.#versionAt(id, place);
+    return this.#keep(id, logged === undefined ? this.#contextOf(id) : [...logged, place]);
   }
 
   #keep(id: string, found: readonly [...Version, place: number, ...unknown[]] | undefined): Row {
@@ -201,11 +201,11 @@ export class Contexts {
   }
 
   #contextOf(id: string): Placed | undefined {
-    return rowOf<Placed>(this.#sql.contextOf.get(this.#ns, id));
+    return rowOf(this.#sql.contextOf.get(this.#ns, id)) as Placed | undefined;
   }
 
   #versionAt(id: string, place: number): Version | undefined {
-    return rowOf<Version>(this.#sql.versionAt.get(place, this.#ns, id));
+    return rowOf(this.#sql.versionAt.get(place, this.#ns, id)) as Version | undefined;
   }
 
   /** The table has it. */

@@ -101,11 +101,11 @@ export class Log {
   }
 
   #follow(from: number): void {
-    const rows = rowsOf<LogRow>(this.#sql.since.all(from, FOLLOWED_AT_ONCE));
+    const rows = rowsOf(this.#sql.since.all(from, FOLLOWED_AT_ONCE)) as readonly LogRow[];
     if (rows.length === 0 && from === this.#head) return;
     if (rows[0]?.[0] !== from + 1 || rows.length === FOLLOWED_AT_ONCE) {
       this.forget();
-      this.#hear(rowsOf<LogRow>(this.#sql.unfolded.all()));
+      this.#hear(rowsOf(this.#sql.unfolded.all()) as readonly LogRow[]);
     } else if (rows.at(-1)?.[0] !== this.#head) this.#hear(rows);
   }
 

@@ -8,10 +8,14 @@ export function asArrays(...statements: readonly StatementSync[]): void {
   for (const statement of statements) statement.setReturnArrays?.(true);
 }
 
-export function rowsOf<Row>(found: readonly unknown[]): readonly Row[] {
-  return found.length === 0 || Array.isArray(found[0]) ? (found as Row[]) : found.map((one) => rowOf<Row>(one) as Row);
+export function rowsOf(found: readonly unknown[]): readonly (readonly unknown[])[] {
+  return found.length === 0 || Array.isArray(found[0]) ? (found as unknown[][]) : found.map(valuesOf);
 }
 
-export function rowOf<Row>(found: unknown): Row | undefined {
-  return (found === undefined || Array.isArray(found) ? found : Object.values(found as object)) as Row | undefined;
+export function rowOf(found: unknown): readonly unknown[] | undefined {
+  return found === undefined || Array.isArray(found) ? found : valuesOf(found);
+}
+
+function valuesOf(row: unknown): unknown[] {
+  return Object.values(row as object);
 }
