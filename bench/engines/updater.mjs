@@ -5,13 +5,17 @@
 import { openManager } from "shared-context-manager";
 import { twoKeys } from "../payloads.mjs";
 
+/** A program runs fast when it has run for a while: in each process for as long, however many there are. */
+const WARM_UP_STEPS = 200;
+
 const [url = "", name = "", inFlight = ""] = process.argv.slice(2);
 /** @type {AsyncSharedContextManager<any>} */
 const manager = await openManager(url);
 const contexts = await Promise.all(
   Array.from({ length: Number(inFlight) }, (_, index) => manager.create(`${name}-${index}`, twoKeys(index))),
 );
-process.on("message", (count) => void update(Number(count) / contexts.length));
+await update(WARM_UP_STEPS);
+process.on("message", (count) => void update(Number(count) / contexts.length).then(() => process.send?.("done")));
 process.on("disconnect", () => void manager.close());
 process.send?.("ready");
 
@@ -26,5 +30,4 @@ async function update(each) {
       contexts[at] = context;
     }),
   );
-  process.send?.("done");
 }
