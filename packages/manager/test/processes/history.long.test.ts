@@ -11,6 +11,8 @@ import { storesFor } from "./stores.ts";
 
 const MS = Number(process.env["HISTORY_MS"] ?? 1_500);
 const SEED = Number(process.env["HISTORY_SEED"] ?? Math.floor(Math.random() * 2 ** 31));
+/** Until some operation has ended without an answer. */
+const MOST_TRIES = 5;
 
 const stores = await storesFor("history.long.test.ts");
 afterAll(() => Promise.all(stores.map((store) => store.remove())));
@@ -20,7 +22,7 @@ describe.skipIf(stores.length === 0)("several processes on one store", () => {
     "do on $name what one process could have done, one thing after another",
     async (store) => {
       const history = await runIn(store, { does: "storm", seed: SEED, processes: 5, contexts: 4, ms: MS });
-      tell(store.name, history);
+      tell(store.name, SEED, history);
       expect(check(history)).toEqual([]);
       // It was no idyll.
       const endings = ["CONFLICT", "LEASE_LOST", "LOCKED", "ok"].map((ending) => expect.stringMatching(` ${ending}$`));
@@ -33,17 +35,22 @@ describe.skipIf(stores.length === 0)("several processes on one store", () => {
     "do so on $name when requests and answers get lost",
     async (store) => {
       const cuts = { request: 0.02, answer: 0.1, log: 0.5 };
-      const history = await runIn(store, { does: "storm", seed: SEED, processes: 4, contexts: 3, ms: MS / 2, cuts });
-      tell(`${store.name} with losses`, history);
-      expect(check(history)).toEqual([]);
-      expect(Object.keys(endingsOf(history)).filter((ending) => ending.endsWith("info"))).not.toEqual([]);
+      let unknown = 0;
+      // On a busy machine the little that is done in this time may all be answered.
+      for (let seed = SEED; unknown === 0 && seed < SEED + MOST_TRIES; seed++) {
+        const history = await runIn(store, { does: "storm", seed, processes: 4, contexts: 3, ms: MS / 2, cuts });
+        tell(`${store.name} with losses`, seed, history);
+        expect(check(history)).toEqual([]);
+        unknown += Object.keys(endingsOf(history)).filter((ending) => ending.endsWith("info")).length;
+      }
+      expect(unknown).toBeGreaterThan(0);
     },
-    MS + 30_000,
+    MOST_TRIES * MS + 30_000,
   );
 });
 
-function tell(name: string, history: History): void {
+function tell(name: string, seed: number, history: History): void {
   const { operations, log } = history;
   const endings = Object.entries(endingsOf(history)).map(([ending, times]) => `${times} ${ending}`);
-  console.info(`${name}, seed ${SEED}: ${operations.length} operations, ${log.length} changes: ${endings.join(", ")}`);
+  console.info(`${name}, seed ${seed}: ${operations.length} operations, ${log.length} changes: ${endings.join(", ")}`);
 }
