@@ -3,7 +3,7 @@
  * it read on. Written once, over a log that answers at once or with a promise.
  */
 
-import { Chain } from "./chain.ts";
+import { Fifo } from "./fifo.ts";
 import { type Change, type ChangeRecord, changeOf, type ContextFilter } from "./changes.ts";
 import { ContextError } from "./errors.ts";
 
@@ -82,7 +82,7 @@ export class Cursor<Data extends object> implements Reader, AsyncIterableIterato
   #hasNews = true;
   #records: readonly ChangeRecord[] = [];
   #next = 0;
-  readonly #requests = new Chain<Request<Data>>();
+  readonly #requests = new Fifo<Request<Data>>();
   readonly #enqueue = (resolve: Request<Data>["resolve"], reject: Request<Data>["reject"]): void => {
     this.#requests.push({ resolve, reject });
   };

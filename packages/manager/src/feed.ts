@@ -1,21 +1,19 @@
 /** Who hears of commits: the change log and its readers, and subscribers, who are called. */
 
 import { Audience, passes } from "./audience.ts";
-import { Chain, type Link } from "./chain.ts";
 import {
   type Act,
   type Change,
   type ChangeRecord,
-  changeOf,
   changesBetween,
   type ContextFilter,
   currentOf,
   writeBetween,
 } from "./changes.ts";
 import type { Gap, Log, Reader, Records } from "./cursor.ts";
-import type { JsonObject } from "./data.ts";
 import type { Entry } from "./entry.ts";
-import { report } from "./report.ts";
+import { Fifo, type Link } from "./fifo.ts";
+import { Subscribers } from "./subscribers.ts";
 
 /** How far a reader may lag where the log itself is shorter. */
 const LIVE_LIMIT = 1_024;
@@ -34,25 +32,13 @@ interface Place {
   readonly isTooOld: boolean;
 }
 
-interface Subscriber {
-  readonly listener: Listener;
-  /** What is to be called when there will be no more. */
-  readonly onClose: (() => void) | undefined;
-  /** The head when it subscribed: what was committed before is not for it, even if it is still to be told. */
-  readonly since: number;
-  active: boolean;
-}
-
-// oxlint-disable-next-line typescript/no-explicit-any -- what the data is, only the manager's type says
-type Listener = (change: Change<any>) => void;
-
 export class Feed implements Log {
   readonly #entries: ReadonlyMap<string, Entry>;
   readonly #limit: number;
   /** How many changes of its own a reader may lag. */
   readonly #mostLag: number;
   /** Oldest first. */
-  readonly #kept = new Chain<ChangeRecord>();
+  readonly #kept = new Fifo<ChangeRecord>();
   #count = 0;
   /** All changes after this revision are kept, as far as anybody who is attached may ask for them. */
   #floor = 0;
@@ -62,14 +48,11 @@ export class Feed implements Log {
   readonly #places = new Map<Reader, Place>();
   /** How many of them have something to read. */
   #behind = 0;
-  readonly #subscribers = new Audience<Subscriber>();
-  /** What subscribers are still to be told. */
-  readonly #untold = new Chain<ChangeRecord>();
+  readonly #subscribers = new Subscribers();
   /** Readers that a commit has something for. */
-  readonly #woken = new Chain<Reader>();
+  readonly #woken = new Fifo<Reader>();
   /** Whether anybody wants to know, or may ask later. Every commit asks, so it is worked out when somebody comes or goes. */
   isWanted: boolean;
-  #isTelling = false;
   #isClosed = false;
   /** While locks are handed on, nobody is told: what that commits is told after what caused it. */
   #hushed = 0;
@@ -83,7 +66,7 @@ export class Feed implements Log {
 
   /** Whether somebody is to be told of what has been recorded. */
   get hasNews(): boolean {
-    return this.#untold.first !== undefined || this.#woken.first !== undefined;
+    return this.#subscribers.hasNews || this.#woken.first !== undefined;
   }
 
   /** How many watch or subscribe. */
@@ -105,8 +88,7 @@ export class Feed implements Log {
   /** One context's part in a commit: to be kept and told, but nobody is called yet. */
   record(contextId: string, before: Entry | undefined, after: Entry | undefined, act: Act | undefined): void {
     const readers = this.#readers.of(contextId);
-    const isHeard = readers.length > 0 || (this.#subscribers.size > 0 && this.#subscribers.of(contextId).length > 0);
-    if (this.#limit === 0 && !isHeard) return;
+    if (this.#limit === 0 && readers.length === 0 && !this.#subscribers.hear(contextId)) return;
     const write = writeBetween(before, after, this.head);
     if (write !== undefined) this.#add(write, readers);
     else for (const change of changesBetween(contextId, before, after, this.head, act)) this.#add(change, readers);
@@ -118,20 +100,11 @@ export class Feed implements Log {
     this.#add({ revision: this.head, kind: "cleared", ...none }, this.#readers.all());
   }
 
-  /**
-   * Wakes the readers and calls the subscribers, in the order of the changes, once a commit is complete. A listener
-   * that writes adds to the end of the row.
-   */
+  /** Wakes the readers and calls the subscribers, once a commit is complete. */
   tell(): void {
     if (this.#hushed > 0) return;
     for (let reader = this.#woken.shift(); reader !== undefined; reader = this.#woken.shift()) reader.wake();
-    if (this.#isTelling || this.#untold.first === undefined) return;
-    this.#isTelling = true;
-    try {
-      for (let record = this.#untold.shift(); record !== undefined; record = this.#untold.shift()) this.#tellOf(record);
-    } finally {
-      this.#isTelling = false;
-    }
+    this.#subscribers.tell();
   }
 
   /** Runs what commits as a consequence of a commit; `tell` waits for the end. */
@@ -148,10 +121,7 @@ export class Feed implements Log {
   close(): void {
     this.#isClosed = true;
     for (const reader of this.#places.keys()) reader.end();
-    for (const subscriber of this.#subscribers.all()) {
-      subscriber.active = false;
-      subscriber.onClose?.();
-    }
+    this.#subscribers.close();
   }
 
   /** @returns the end of it. */
@@ -160,13 +130,10 @@ export class Feed implements Log {
     listener: (change: Change<Data>) => void,
     onClose?: () => void,
   ): () => void {
-    const subscriber: Subscriber = { listener, onClose, since: this.head, active: true };
-    this.#subscribers.add(filter, subscriber);
+    const unsubscribe = this.#subscribers.add(filter, { listener, onClose, since: this.head });
     this.isWanted = true;
     return () => {
-      if (!subscriber.active) return;
-      subscriber.active = false;
-      this.#subscribers.remove(filter, subscriber);
+      unsubscribe();
       this.#setWanted();
     };
   }
@@ -258,7 +225,7 @@ export class Feed implements Log {
   }
 
   #add(record: ChangeRecord, readers: readonly Place[]): void {
-    if (this.#subscribers.size > 0) this.#untold.push(record);
+    this.#subscribers.note(record);
     if (this.#limit === 0 && this.#readers.size === 0) return;
     const link = this.#kept.push(record);
     this.#count += 1;
@@ -328,19 +295,6 @@ export class Feed implements Log {
   #forget(): void {
     this.#kept.clear();
     this.#count = 0;
-  }
-
-  #tellOf(record: ChangeRecord): void {
-    let change: Change | undefined;
-    for (const subscriber of this.#subscribers.of(record.contextId)) {
-      if (!subscriber.active || record.revision <= subscriber.since) continue;
-      change ??= Object.freeze(changeOf<JsonObject>(record));
-      try {
-        subscriber.listener(change);
-      } catch (error) {
-        report(error);
-      }
-    }
   }
 }
 

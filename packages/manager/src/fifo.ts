@@ -1,4 +1,4 @@
-/** One value in a chain, and the one that came after it. */
+/** One value in a row, and the one that came after it. */
 export interface Link<Value> {
   readonly value: Value;
   next: Link<Value> | undefined;
@@ -8,7 +8,7 @@ export interface Link<Value> {
  * First in, first out. For rows that are nearly always empty or hold one: an array that is emptied and filled again
  * and again gets new room each time, which costs more than all else that a commit does to tell of itself.
  */
-export class Chain<Value> {
+export class Fifo<Value> {
   first: Link<Value> | undefined;
   last: Link<Value> | undefined;
 
