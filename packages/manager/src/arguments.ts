@@ -5,9 +5,10 @@ import type { Clock } from "./clock.ts";
 import { type AnySharedContext, entryOf, isSnapshot } from "./context.ts";
 import { isPlainObject } from "./data.ts";
 import { describe } from "./describe.ts";
-import type { Entry, Expected } from "./entry.ts";
+import { type Entry, type Expected, PENDING } from "./entry.ts";
 import { invalid } from "./errors.ts";
 import type { SharedContextManagerOptions } from "./manager.ts";
+import { versionBehind } from "./uncommitted.ts";
 import { isSchema, type SchemaOption } from "./schema.ts";
 
 /** What a caller may pass as the version it expects: the string, or the whole snapshot, which is stricter. */
@@ -37,21 +38,25 @@ export function checkData(argument: "data" | "initialData", value: unknown): voi
   if (!isPlainObject(value)) throw invalid(argument, "", "a plain object", describe(value));
 }
 
-/** A version string stands for itself; a snapshot also names the incarnation it was taken of. */
-export function readExpected(contextId: string, expected: unknown): Expected {
+/**
+ * A version string stands for itself; a snapshot also names the incarnation it was taken of.
+ *
+ * @param present - what the transaction at hand has made of the context, if there is one.
+ */
+export function readExpected(contextId: string, expected: unknown, present?: Entry): Expected {
   if (typeof expected === "string") return { version: expected, incarnation: undefined };
-  return versionOf(contextId, expected);
-}
-
-function versionOf(contextId: string, expected: unknown): Expected {
   if (!isSnapshot(expected)) {
     throw invalid("expected", "", "a version string or a snapshot of this context", describe(expected));
   }
-  const entry = entryOf(expected);
+  return versionOf("expected", contextId, entryOf(expected), present);
+}
+
+function versionOf(argument: string, contextId: string, entry: Entry, present: Entry | undefined): Expected {
   if (entry.contextId !== contextId) {
-    throw invalid("expected", "", `a snapshot of ${describe(contextId)}`, `a snapshot of ${describe(entry.contextId)}`);
+    throw invalid(argument, "", `a snapshot of ${describe(contextId)}`, `a snapshot of ${describe(entry.contextId)}`);
   }
-  return { version: entry.version, incarnation: expected.incarnation };
+  if (entry.revision === PENDING) return versionBehind(argument, entry, present);
+  return { version: entry.version, incarnation: entry.incarnation };
 }
 
 /** What the caller has read, where it says so with a snapshot. */
@@ -59,8 +64,10 @@ export function readBase(expected: unknown): Entry | undefined {
   return isSnapshot(expected) ? entryOf(expected) : undefined;
 }
 
-export function checkSnapshot(argument: string, value: unknown): void {
+export function readSnapshot(argument: string, value: unknown): { readonly read: Entry; readonly expected: Expected } {
   if (!isSnapshot(value)) throw invalid(argument, "", "a snapshot", describe(value));
+  const read = entryOf(value);
+  return { read, expected: versionOf(argument, read.contextId, read, undefined) };
 }
 
 export function checkFunction(argument: string, value: unknown): void {

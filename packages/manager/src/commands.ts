@@ -3,7 +3,6 @@
 import {
   checkData,
   checkId,
-  checkSnapshot,
   checkVersion,
   type ExpectedVersion,
   readBase,
@@ -12,12 +11,13 @@ import {
   readMs,
   readNote,
   readSignal,
+  readSnapshot,
   readTimeout,
   type WriteOptions,
 } from "./arguments.ts";
 import type { AnySharedContext } from "./context.ts";
 import type { Copy } from "./data.ts";
-import type { Author } from "./entry.ts";
+import type { Author, Entry } from "./entry.ts";
 import { readPatch } from "./patch-argument.ts";
 import type { CreateCommand, EditCommand, RemoveCommand, RestoreCommand, UpdateCommand } from "./rules.ts";
 
@@ -32,17 +32,19 @@ export function createCommand(
   return { contextId, data: initialData, author, note: readNote(options) };
 }
 
+/** @param present - what the transaction at hand has made of the context, here and below. */
 export function updateCommand(
   author: Author,
   contextId: string,
   data: object,
   expected: ExpectedVersion,
   options: WriteOptions | undefined,
+  present?: Entry,
 ): UpdateCommand {
   checkId("contextId", contextId);
   checkData("data", data);
   const note = readNote(options);
-  return { contextId, data, expected: readExpected(contextId, expected), author, note };
+  return { contextId, data, expected: readExpected(contextId, expected, present), author, note };
 }
 
 export function patchCommand(
@@ -52,10 +54,11 @@ export function patchCommand(
   expected: ExpectedVersion | undefined,
   options: WriteOptions | undefined,
   copy: Copy,
+  present?: Entry,
 ): EditCommand {
   checkId("contextId", contextId);
   const edit = readPatch(patch, copy);
-  const read = expected === undefined ? undefined : readExpected(contextId, expected);
+  const read = expected === undefined ? undefined : readExpected(contextId, expected, present);
   return { contextId, edit, expected: read, read: readBase(expected), author, note: readNote(options) };
 }
 
@@ -65,12 +68,10 @@ export function mergeCommand(
   data: object,
   options: WriteOptions | undefined,
 ): EditCommand {
-  checkSnapshot("base", base);
+  const { read, expected } = readSnapshot("base", base);
   checkData("data", data);
-  const { contextId } = base;
   const edit = { kind: "data", data } as const;
-  const expected = readExpected(contextId, base);
-  return { contextId, edit, expected, read: readBase(base), author, note: readNote(options) };
+  return { contextId: read.contextId, edit, expected, read, author, note: readNote(options) };
 }
 
 export function restoreCommand(
@@ -90,9 +91,10 @@ export function removeCommand(
   contextId: string,
   expected: ExpectedVersion | undefined,
   options: WriteOptions | undefined,
+  present?: Entry,
 ): RemoveCommand {
   checkId("contextId", contextId);
-  const read = expected === undefined ? undefined : readExpected(contextId, expected);
+  const read = expected === undefined ? undefined : readExpected(contextId, expected, present);
   return { contextId, expected: read, author, note: readNote(options) };
 }
 

@@ -1,11 +1,12 @@
 import { checkFunction, checkId, type ExpectedVersion, type WriteOptions } from "./arguments.ts";
 import { createCommand, patchCommand, removeCommand, updateCommand } from "./commands.ts";
-import { type SharedContext, wrap } from "./context.ts";
+import type { SharedContext } from "./context.ts";
 import type { DeepReadonly, JsonObject } from "./data.ts";
-import { type Author, type Entry, PENDING } from "./entry.ts";
+import type { Author, Entry } from "./entry.ts";
 import { invalid } from "./errors.ts";
 import type { MergePatch, PatchOperation } from "./patch.ts";
 import type { Plan } from "./plan.ts";
+import { snapshotOf } from "./uncommitted.ts";
 import { isPromise } from "./promise.ts";
 import type { Rejection } from "./rejection.ts";
 import * as staging from "./staging.ts";
@@ -135,9 +136,10 @@ export class Transaction<Data extends object = JsonObject> {
     options?: WriteOptions,
   ): SharedContext<Data> {
     this.#check(contextId);
+    const present = this.#plan.read(contextId);
     // oxlint-disable-next-line typescript/prefer-nullish-coalescing -- `null` is no version, and refused as such
-    const present = expected === undefined ? (this.#plan.read(contextId)?.version ?? "") : expected;
-    const command = updateCommand(this.#authorOf(contextId), contextId, data, present, options);
+    const stated = expected === undefined ? (present?.version ?? "") : expected;
+    const command = updateCommand(this.#authorOf(contextId), contextId, data, stated, options, present);
     return this.#accept(staging.update(this.#plan, this.#store, command));
   }
 
@@ -158,7 +160,8 @@ export class Transaction<Data extends object = JsonObject> {
   ): SharedContext<Data> {
     this.#check(contextId);
     const { copy } = this.#store.admission;
-    const command = patchCommand(this.#authorOf(contextId), contextId, patch, expected, options, copy);
+    const present = this.#plan.read(contextId);
+    const command = patchCommand(this.#authorOf(contextId), contextId, patch, expected, options, copy, present);
     return this.#accept(staging.edit(this.#plan, this.#store, command));
   }
 
@@ -174,7 +177,8 @@ export class Transaction<Data extends object = JsonObject> {
    */
   delete(contextId: string, expected?: ExpectedVersion, options?: WriteOptions): boolean {
     this.#check(contextId);
-    const command = removeCommand(this.#authorOf(contextId), contextId, expected, options);
+    const present = this.#plan.read(contextId);
+    const command = removeCommand(this.#authorOf(contextId), contextId, expected, options, present);
     return this.#store.accept(staging.remove(this.#plan, this.#store, command));
   }
 
@@ -186,9 +190,4 @@ export class Transaction<Data extends object = JsonObject> {
     if (this.#over) throw invalid("tx", "", "a transaction whose function is running", "one that is over");
     checkId("contextId", contextId);
   }
-}
-
-/** Of a copy where it is not committed: the commit puts a revision into the entry, and a snapshot never changes. */
-function snapshotOf<Data extends object>(entry: Entry): SharedContext<Data> {
-  return wrap<Data>(entry.revision === PENDING ? { ...entry, lock: entry.lock && { ...entry.lock } } : entry);
 }

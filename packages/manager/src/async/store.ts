@@ -7,7 +7,7 @@ import type { Clock } from "../clock.ts";
 import { entryOf } from "../context.ts";
 import { Counters } from "../counters.ts";
 import type { Engine, EngineChanges, EnginePage, EngineSupports, Loaded } from "../engine.ts";
-import { type Entry, holding } from "../entry.ts";
+import { type Entry, holding, stamp } from "../entry.ts";
 import { ContextError, isContextError } from "../errors.ts";
 import type { Plan } from "../plan.ts";
 import { Rejection } from "../rejection.ts";
@@ -250,10 +250,11 @@ export class AsyncStore implements SharedStore {
     };
   }
 
-  commitPlan(plan: Plan, _planned: readonly Planned[], { operationId }: rules.Named = {}): Promise<boolean> {
+  async commitPlan(plan: Plan, _planned: readonly Planned[], { operationId }: rules.Named = {}): Promise<boolean> {
     const { steps, growth } = plan;
     const maxContexts = this.#maxContexts;
-    return this.run<boolean>({
+    const written = new Map<Entry, Entry>();
+    const isCommitted = await this.run<boolean>({
       contextIds: steps.map(({ contextId }) => contextId),
       operationId,
       counts: growth > 0 && maxContexts !== Infinity,
@@ -267,12 +268,17 @@ export class AsyncStore implements SharedStore {
         }
         committed.merges = plan.merges;
         for (const { contextId, found, next, act } of steps) {
+          if (next === found) continue;
           // A copy: it gets the placeholders of this attempt, and there may be another.
-          if (next !== found) committed.write(contextId, next && { ...next, lock: next.lock && { ...next.lock } }, act);
+          const copy = next && { ...next, lock: next.lock && { ...next.lock } };
+          if (copy !== undefined) written.set(next as Entry, copy);
+          committed.write(contextId, copy, act);
         }
         return true;
       },
     });
+    if (isCommitted) for (const [next, { revision }] of written) stamp(next, revision);
+    return isCommitted;
   }
 
   async close(): Promise<void> {

@@ -9,6 +9,7 @@ import { ContextError, type ErrorCode, invalid } from "../errors.ts";
 import { pause } from "../modify.ts";
 import type { MergePatch, PatchOperation } from "../patch.ts";
 import { Plan } from "../plan.ts";
+import { snapshotOf } from "../uncommitted.ts";
 import { accepted } from "../refusal.ts";
 import { Rejection } from "../rejection.ts";
 import type { Named } from "../rules.ts";
@@ -161,7 +162,7 @@ export class AsyncTransaction<Data extends object = JsonObject> {
   async get(contextId: string): Promise<SharedContext<Data> | undefined> {
     await this.#load(contextId);
     const entry = this.#plan.read(contextId);
-    return entry && wrap<Data>(entry);
+    return entry && snapshotOf<Data>(entry);
   }
 
   /**
@@ -202,7 +203,7 @@ export class AsyncTransaction<Data extends object = JsonObject> {
   ): Promise<SharedContext<Data>> {
     // oxlint-disable-next-line typescript/prefer-nullish-coalescing -- `null` is no version, and refused as such
     const stated = expected === undefined ? "" : expected;
-    const given = updateCommand(this.#authorOf(contextId), contextId, data, stated, options);
+    const given = updateCommand(this.#authorOf(contextId), contextId, data, stated, options, this.#planOf(contextId));
     const taken = this.#take(contextId, given.data);
     await this.#load(contextId);
     const command = { ...given, ...taken, expected: expected === undefined ? undefined : given.expected };
@@ -226,13 +227,16 @@ export class AsyncTransaction<Data extends object = JsonObject> {
     options?: WriteOptions,
   ): Promise<SharedContext<Data>> {
     const { copy } = this.#store.admission;
-    const command = patchCommand(this.#authorOf(contextId), contextId, patch, expected, options, copy);
+    const present = this.#planOf(contextId);
+    const command = patchCommand(this.#authorOf(contextId), contextId, patch, expected, options, copy, present);
     await this.#load(contextId);
     if (expected !== undefined) this.#history.set(contextId, await this.#store.history(contextId));
     this.#checkRunning();
     const before = this.#plan.read(contextId);
     const outcome = staging.edit(this.#plan, this.#world, command);
-    return before !== undefined && outcome === before ? wrap<Data>(before) : this.#accept("edit", command, outcome);
+    return before !== undefined && outcome === before
+      ? snapshotOf<Data>(before)
+      : this.#accept("edit", command, outcome);
   }
 
   /**
@@ -246,7 +250,7 @@ export class AsyncTransaction<Data extends object = JsonObject> {
    * ```
    */
   async delete(contextId: string, expected?: ExpectedVersion, options?: WriteOptions): Promise<boolean> {
-    const command = removeCommand(this.#authorOf(contextId), contextId, expected, options);
+    const command = removeCommand(this.#authorOf(contextId), contextId, expected, options, this.#planOf(contextId));
     await this.#load(contextId);
     const existed = this.#accepted(staging.remove(this.#plan, this.#world, command));
     if (existed) this.#planned.push({ kind: "remove", command, next: undefined });
@@ -266,7 +270,12 @@ export class AsyncTransaction<Data extends object = JsonObject> {
   #accept(kind: Planned["kind"], command: Planned["command"], outcome: Entry | Rejection): SharedContext<Data> {
     const next = this.#accepted(outcome);
     this.#planned.push({ kind, command, next } as Planned);
-    return wrap<Data>(next);
+    return snapshotOf<Data>(next);
+  }
+
+  /** What it has made of a context that it has come upon. */
+  #planOf(contextId: string): Entry | undefined {
+    return this.#loaded.has(contextId) ? this.#plan.read(contextId) : undefined;
   }
 
   #accepted<Outcome>(outcome: Outcome | Rejection): Outcome {

@@ -20,6 +20,7 @@ import type { EngineChanges, EnginePage, EngineSupports, Loaded } from "../engin
 import type { Author, Entry, Time } from "../entry.ts";
 import { ContextError, isContextError } from "../errors.ts";
 import type { Plan } from "../plan.ts";
+import { committedElsewhere } from "../uncommitted.ts";
 import type * as rules from "../rules.ts";
 import type * as staging from "../staging.ts";
 import { entryFromBody, fieldsOf, listOf, numberOf } from "./bodies.ts";
@@ -215,6 +216,7 @@ export class HttpStore implements SharedStore {
       throw this.refusal(error);
     }
     this.counters.writes += planned.length;
+    for (const { found, next } of plan.steps) if (next !== undefined && next !== found) committedElsewhere(next);
     return true;
   }
 
