@@ -87,7 +87,11 @@ class InLine<Data extends object> implements Waiting, Item {
 
   grant(leaseMs: number): void {
     this.#stop();
-    this.#resolve(leaseOn<Data>(new Hold(this.#store, this.agentId, this.contextIds, this.#request, leaseMs)));
+    try {
+      this.#resolve(leaseOn<Data>(new Hold(this.#store, this.agentId, this.contextIds, this.#request, leaseMs)));
+    } catch (error) {
+      this.#reject(error);
+    }
   }
 
   fail(reason: unknown): void {

@@ -22,6 +22,14 @@ export interface Waiting extends Waiter {
   fail(error: unknown): void;
 }
 
+/** What a commit has made of one context. */
+export interface Move {
+  readonly before: Entry | undefined;
+  readonly next: Entry | undefined;
+  /** Why the lock is gone, where somebody has said so. */
+  readonly reason?: string | undefined;
+}
+
 export class Handovers {
   readonly #entries: ReadonlyMap<string, Entry>;
   readonly #clock: Clock;
@@ -145,14 +153,22 @@ export class Handovers {
     if (!this.#queues.has(contextId)) this.#forgetLapse(contextId);
   }
 
-  /** Tells the waiters for a context, and the holder of its lock, what a commit means for them. */
-  moved(before: Entry | undefined, next: Entry | undefined, reason?: string): void {
-    if (before === undefined) return;
+  /** Tells the waiters for contexts, and the holders of their locks, what a commit means for them. */
+  moved(moves: readonly Move[]): void {
+    // First all waiters: what holders do when they hear of it, comes after it.
+    for (const { before, next } of moves) if (before !== undefined) this.#moveUp(before, next);
+    for (const { before, next, reason } of moves) if (before !== undefined) this.#tellHolder(before, next, reason);
+  }
+
+  #moveUp(before: Entry, next: Entry | undefined): void {
+    if (this.#queues.size === 0) return;
+    const { contextId } = before;
+    if (next !== undefined && !isAnother(before, next)) this.settle(contextId);
+    else this.#expel(this.#queues.waitersFor(contextId), new ContextError("NOT_FOUND", { contextId }));
+  }
+
+  #tellHolder(before: Entry, next: Entry | undefined, reason: string | undefined): void {
     const { contextId, lock } = before;
-    if (this.#queues.size > 0) {
-      if (next !== undefined && !isAnother(before, next)) this.settle(contextId);
-      else this.#expel(this.#queues.waitersFor(contextId), new ContextError("NOT_FOUND", { contextId }));
-    }
     if (lock === null || lock.token === next?.lock?.token) return;
     this.#holders.get(lock.token)?.lost({
       contextId,

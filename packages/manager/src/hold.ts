@@ -28,6 +28,8 @@ export class Hold implements Holder, Item {
   readonly #renewUntilMs: number;
   /** What is still held: a context that the lease itself deletes leaves this list. */
   #held: readonly string[];
+  /** What the lease has itself deleted. What is there under these ids later, is not what it held. */
+  #deleted: readonly string[] = [];
   /** Lease time at which it lapses if nobody renews it. */
   #deadlineMs: number;
   #controller: AbortController | undefined;
@@ -49,6 +51,7 @@ export class Hold implements Holder, Item {
     this.token = store.runAll(contextIds, (found, contextId) =>
       rules.grant(found, { contextId, agentId, ttlMs }, time),
     );
+    store.checkOpen(); // whoever was told of the grant may have closed the manager
     this.author = { agentId, token: this.token };
     this.slackMs = ttlMs / 12;
     this.#ttlMs = ttlMs;
@@ -58,6 +61,11 @@ export class Hold implements Holder, Item {
     store.handovers.hold(this.token, this);
     this.#renewFrom(leaseMs);
     if (store.head !== this.token) this.#checkStillHeld();
+  }
+
+  /** Whether a context is one that the lease was granted, or another by now. */
+  covers(contextId: string): boolean {
+    return this.contextIds.includes(contextId) && !this.#deleted.includes(contextId);
   }
 
   get expiresAt(): Date | null {
@@ -109,7 +117,9 @@ export class Hold implements Holder, Item {
     const held = this.#held;
     this.#held = held.filter((id) => id !== contextId);
     try {
-      return remove();
+      const result = remove();
+      this.#deleted = [...this.#deleted, contextId];
+      return result;
     } catch (error) {
       this.#held = held;
       throw error;
@@ -121,6 +131,7 @@ export class Hold implements Holder, Item {
   /** Some of what is held is about to be deleted in the name of the lease, for certain. */
   letGo(contextIds: readonly string[]): void {
     this.#held = this.#held.filter((contextId) => !contextIds.includes(contextId));
+    this.#deleted = [...this.#deleted, ...contextIds];
     if (this.#held.length === 0) this.#end();
   }
 
@@ -186,7 +197,8 @@ export class Hold implements Holder, Item {
   #over(): ContextError<"LEASE_LOST"> {
     const contextId = this.contextIds[0] ?? "";
     const owner = this.store.entries.get(contextId)?.lock?.owner ?? null;
-    return new ContextError("LEASE_LOST", { contextId, token: this.token, owner, reason: "it was released" });
+    const reason = this.covers(contextId) ? "it was released" : "it has deleted what it held";
+    return new ContextError("LEASE_LOST", { contextId, token: this.token, owner, reason });
   }
 
   #abort(details: ErrorDetails["LEASE_LOST"]): void {

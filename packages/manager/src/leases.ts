@@ -8,6 +8,7 @@ import { invalid, isContextError } from "./errors.ts";
 import type { Hold } from "./hold.ts";
 import { modify, type ModifyOptions, type Revise } from "./modify.ts";
 import type { MergePatch, PatchOperation } from "./patch.ts";
+import type { Plan } from "./plan.ts";
 import { accepted } from "./refusal.ts";
 import { type Transaction, transact } from "./transaction.ts";
 
@@ -222,8 +223,10 @@ export class Lease<Data extends object = JsonObject> {
     checkFunction("run", run);
     this.#hold.check();
     const { store, author, agentId } = this.#hold;
-    const holds = (contextId: string): boolean => this.#hold.contextIds.includes(contextId);
-    const authorOf = (contextId: string): Author => (holds(contextId) ? author : { agentId, token: null });
+    const holds = (contextId: string, plan: Plan): boolean =>
+      this.#hold.covers(contextId) && !plan.gone.includes(contextId);
+    const authorOf = (contextId: string, plan: Plan): Author =>
+      holds(contextId, plan) ? author : { agentId, token: null };
     return transact(store, run, authorOf, (plan) => this.#hold.letGo(plan.gone));
   }
 

@@ -98,6 +98,7 @@ export function modify<Data extends object>(
     const context = read();
     const changed = change(context);
     if (isPromise(changed)) return goOn(context, changed, attempt);
+    signal?.throwIfAborted();
     const outcome = write(changed, context);
     if (isLast(outcome, attempt)) return wrap<Data>(accepted(outcome));
   }

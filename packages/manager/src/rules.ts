@@ -314,7 +314,7 @@ function leaseLost(entry: Entry, token: number): Rejection {
     contextId: entry.contextId,
     token,
     owner: entry.lock?.owner ?? null,
-    reason: "the lock has been released or taken over",
+    reason: entry.lock?.token === token ? "another agent has it" : "the lock has been released or taken over",
   });
 }
 

@@ -11,7 +11,7 @@ import { Counters } from "./counters.ts";
 import { changesData, type Entry, isAnother, stamp, type Time } from "./entry.ts";
 import { ContextError, type ErrorCode, invalid } from "./errors.ts";
 import { Feed } from "./feed.ts";
-import { Handovers } from "./handovers.ts";
+import { Handovers, type Move } from "./handovers.ts";
 import type { History } from "./history.ts";
 import { Plan } from "./plan.ts";
 import { accepted } from "./refusal.ts";
@@ -211,9 +211,7 @@ export class Store implements Room, World {
     this.counters.merges += plan.merges;
     const revision = ++this.feed.head;
     for (const { contextId, found, next, act } of writes) this.#put(contextId, found, next, revision, act);
-    this.#handOver(() => {
-      for (const { found, next, act } of writes) this.handovers.moved(found, next, act?.reason);
-    });
+    this.#handOver(writes.map(({ found, next, act }) => ({ before: found, next, reason: act?.reason })));
     return true;
   }
 
@@ -227,7 +225,7 @@ export class Store implements Room, World {
   #commit(contextId: string, found: Entry | undefined, next: Entry | undefined, act: Act | undefined): void {
     if (this.#open !== undefined) this.checkAlone();
     this.#put(contextId, found, next, ++this.feed.head, act);
-    if (this.handovers.isBusy) this.#handOverOne(found, next, act?.reason);
+    if (this.handovers.isBusy) this.#handOver([{ before: found, next, reason: act?.reason }]);
     else if (this.feed.isWanted && this.feed.hasNews) this.feed.tell();
   }
 
@@ -244,17 +242,15 @@ export class Store implements Room, World {
   }
 
   clear(): void {
-    if (this.entries.size === 0) return;
     this.checkAlone();
+    if (this.entries.size === 0) return;
     const cleared = [...this.entries.values()];
     this.feed.head += 1;
     this.entries.clear();
     this.history?.clear();
     this.counters.writes += 1;
     if (this.feed.isWanted) this.feed.recordClear();
-    this.#handOver(() => {
-      for (const entry of cleared) this.handovers.moved(entry, undefined, "the manager was cleared");
-    });
+    this.#handOver(cleared.map((before) => ({ before, next: undefined, reason: "the manager was cleared" })));
   }
 
   /** Releases everything that an agent holds, and takes it out of its queues. */
@@ -306,14 +302,9 @@ export class Store implements Room, World {
     if (this.feed.isWanted) this.feed.record(contextId, found, next, act);
   }
 
-  /** Apart from `#commit`, because V8 makes room for what a closure holds whenever the function is called that may make it. */
-  #handOverOne(found: Entry | undefined, next: Entry | undefined, reason: string | undefined): void {
-    this.#handOver(() => this.handovers.moved(found, next, reason));
-  }
-
   /** What follows from a commit: first for locks and those who wait for them, then for those who watch. */
-  #handOver(moves: () => void): void {
-    this.feed.hush(moves);
+  #handOver(moves: readonly Move[]): void {
+    this.feed.hush(() => this.handovers.moved(moves));
     if (this.feed.hasNews) this.feed.tell();
   }
 

@@ -13,7 +13,7 @@ import * as staging from "./staging.ts";
 import type { Store } from "./store.ts";
 
 /** By what right a transaction writes a context. */
-type AuthorOf = (contextId: string) => Author;
+type AuthorOf = (contextId: string, plan: Plan) => Author;
 
 /**
  * Runs a function that reads and writes several contexts, and commits all of it or nothing.
@@ -115,7 +115,7 @@ export class Transaction<Data extends object = JsonObject> {
    */
   create(contextId: string, initialData: DeepReadonly<Data>, options?: WriteOptions): SharedContext<Data> {
     this.#check(contextId);
-    const command = createCommand(this.#authorOf(contextId), contextId, initialData, options);
+    const command = createCommand(this.#authorOf(contextId, this.#plan), contextId, initialData, options);
     return this.#accept(staging.create(this.#plan, this.#store, command));
   }
 
@@ -139,7 +139,7 @@ export class Transaction<Data extends object = JsonObject> {
     const present = this.#plan.read(contextId);
     // oxlint-disable-next-line typescript/prefer-nullish-coalescing -- `null` is no version, and refused as such
     const stated = expected === undefined ? (present?.version ?? "") : expected;
-    const command = updateCommand(this.#authorOf(contextId), contextId, data, stated, options, present);
+    const command = updateCommand(this.#authorOf(contextId, this.#plan), contextId, data, stated, options, present);
     return this.#accept(staging.update(this.#plan, this.#store, command));
   }
 
@@ -161,7 +161,15 @@ export class Transaction<Data extends object = JsonObject> {
     this.#check(contextId);
     const { copy } = this.#store.admission;
     const present = this.#plan.read(contextId);
-    const command = patchCommand(this.#authorOf(contextId), contextId, patch, expected, options, copy, present);
+    const command = patchCommand(
+      this.#authorOf(contextId, this.#plan),
+      contextId,
+      patch,
+      expected,
+      options,
+      copy,
+      present,
+    );
     return this.#accept(staging.edit(this.#plan, this.#store, command));
   }
 
@@ -178,7 +186,7 @@ export class Transaction<Data extends object = JsonObject> {
   delete(contextId: string, expected?: ExpectedVersion, options?: WriteOptions): boolean {
     this.#check(contextId);
     const present = this.#plan.read(contextId);
-    const command = removeCommand(this.#authorOf(contextId), contextId, expected, options, present);
+    const command = removeCommand(this.#authorOf(contextId, this.#plan), contextId, expected, options, present);
     return this.#store.accept(staging.remove(this.#plan, this.#store, command));
   }
 

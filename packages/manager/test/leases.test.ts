@@ -275,6 +275,60 @@ describe("what a holder does when it hears of its loss", () => {
   });
 });
 
+describe("what others do when they hear of a commit", () => {
+  it("cannot leave a lease on a manager that they have closed", async () => {
+    const close = (): void => manager.close();
+    manager.subscribe("plan", close);
+    await refusalOf("CLOSED", ann.acquire("plan"));
+    expect(clock.timers).toBe(0);
+  });
+
+  it("nor can they when it is granted to one in line", async () => {
+    const lease = await ann.acquire("plan", hung);
+    const waiting = bob.acquire("plan");
+    lease.signal.addEventListener("abort", () => manager.close());
+    clock.advance(1_000);
+    await refusalOf("CLOSED", waiting);
+    expect(clock.timers).toBe(0);
+  });
+
+  it("is not undone by the rest of it: who waits for what was made meanwhile goes on waiting", async () => {
+    manager.create("other", { step: 1 });
+    const lease = await ann.acquire("plan");
+    let waiting: Promise<Lease<Plan>> | undefined;
+    lease.signal.addEventListener("abort", () => {
+      manager.create("other", { step: 2 });
+      manager.lock("other", "cyd");
+      waiting = bob.acquire("other");
+    });
+    manager.clear();
+    manager.unlock("other", "cyd");
+    expect((await waiting)?.contextIds).toEqual(["other"]);
+  });
+});
+
+describe("a context that the lease has deleted", () => {
+  it("is written as the agent when it is created again, in a transaction of the lease or after it", async () => {
+    manager.create("other", { step: 1 });
+    const lease = await ann.acquire(["plan", "other"]);
+    lease.transact((tx) => {
+      tx.delete("plan");
+      tx.create("plan", { step: 2 });
+      tx.patch("plan", { step: 3 });
+      tx.patch("other", { step: 3 });
+    });
+    lease.delete("other");
+    manager.create("other", { step: 1 });
+    lease.transact((tx) => tx.patch("other", { step: 4 }));
+    expect([...manager].map(({ contextId, data, lockedBy }) => [contextId, data.step, lockedBy])).toEqual([
+      ["plan", 3, null],
+      ["other", 4, null],
+    ]);
+    expect(manager.stats().leasesLost).toBe(0);
+    expect(refusal("LEASE_LOST", () => lease.renew()).details.reason).toBe("it has deleted what it held");
+  });
+});
+
 describe("release", () => {
   it("is idempotent, and await using does it", async () => {
     const kept = await ann.acquire("plan");

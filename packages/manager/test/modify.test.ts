@@ -142,6 +142,17 @@ describe("agent.modify with an asynchronous function", () => {
     expect(runs).toBe(2);
   });
 
+  it("writes nothing when its signal aborts while it runs", () => {
+    const { manager, ann } = counter();
+    const controller = new AbortController();
+    const aborting = (context: { readonly data: Count }): Count => {
+      controller.abort(new Error("enough"));
+      return { ...context.data };
+    };
+    expect(() => ann.modify("count", aborting, { signal: controller.signal })).toThrow("enough");
+    expect(manager.get("count")?.version).toBe("1");
+  });
+
   it("gives up at once when its signal aborts, writes nothing, and listens no longer", async () => {
     const { manager, ann, clock } = counter();
     const controller = new AbortController();

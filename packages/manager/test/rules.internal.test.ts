@@ -217,3 +217,18 @@ describe("the rules, at every reachable state of three agents", () => {
     expect(explore(systemOf(mutants[name]!)).violation).toBeTypeOf("string");
   });
 });
+
+describe("a token in the hands of another agent", () => {
+  it("is told that the lock is there, and not theirs", () => {
+    const time = { wallMs: 0, leaseMs: 0 };
+    const command = { contextId: "a", data: {}, author: ANONYMOUS, note: null };
+    const room = { contexts: 0, maxContexts: 1 };
+    const entry = rules.create(undefined, command, time, ADMISSION, room) as Entry;
+    const held = { ...entry, lock: { owner: "ann", token: 1, sinceMs: 0, expiresAtMs: null, deadlineMs: null } };
+    const refused = rules.release(held, { contextId: "a", agentId: "bob", token: 1 }) as Rejection;
+    expect([refused.code, refused.details]).toMatchObject([
+      "LEASE_LOST",
+      { owner: "ann", reason: "another agent has it" },
+    ]);
+  });
+});

@@ -492,6 +492,14 @@ describe("what may not be done inside", () => {
     refusal("INVALID", () => ann.transact(() => ({ then: () => undefined })));
   });
 
+  it("refuses clear() around it also where there is nothing yet", () => {
+    const empty = new SharedContextManager();
+    const agent = empty.agent("ann");
+    const run = (): void => agent.transact((tx) => void [tx.create("x", {}), empty.clear()]);
+    expect(refusal("INVALID", run).details.argument).toBe("transact");
+    expect(empty.size).toBe(0);
+  });
+
   it.each<[string, () => unknown]>([
     ["manager.create", () => manager.create("z", {})],
     ["manager.update", () => manager.update("y", {}, "1")],
