@@ -6,7 +6,7 @@
  * array is one value. The sides are equals: exchanging them exchanges nothing in the result.
  */
 
-import { elementsOf, hasSameElements, isPlainObject, setOwn } from "./data.ts";
+import { elementsOf, hasSameElements, isPlainObject, MAX_DEPTH, setOwn } from "./data.ts";
 import { escapeToken } from "./pointer.ts";
 import { areNamed, changedPlaces, idOf, placesById } from "./elements.ts";
 import { isEqual, valueAt } from "./equal.ts";
@@ -24,34 +24,62 @@ type Plain = Record<string, unknown>;
 type List = readonly unknown[];
 
 /**
- * The merged value, made of the parts given and changing none of them. It counts only if no overlap was added.
+ * The merged value, made of the parts given and changing none of them. It counts only if no overlap was added. What is
+ * deeper than data may be, in circles perhaps, is one value.
  *
  * @param path - of these values in the data.
  */
-export function merge(base: unknown, yours: unknown, theirs: unknown, path: string, overlaps: Overlap[]): unknown {
+export function merge(
+  base: unknown,
+  yours: unknown,
+  theirs: unknown,
+  path: string,
+  overlaps: Overlap[],
+  level: number = 1,
+): unknown {
   if (base === theirs || yours === theirs) return yours;
   if (base === yours) return theirs;
-  if (isPlainObject(yours) && isPlainObject(theirs) && (base === undefined || isPlainObject(base))) {
-    return mergeObjects(base ?? {}, yours, theirs, path, overlaps);
-  }
-  if (Array.isArray(yours) && Array.isArray(theirs) && (base === undefined || Array.isArray(base))) {
-    const merged = mergeArrays(base === undefined ? base : elementsOf(base), yours, theirs, path, overlaps);
-    if (merged !== undefined) return merged;
-  }
-  if (isEqual(base, theirs)) return yours;
-  if (isEqual(base, yours) || isEqual(yours, theirs)) return theirs;
+  const merged = level > MAX_DEPTH ? undefined : mergeInside(base, yours, theirs, path, overlaps, level + 1);
+  if (merged !== undefined) return merged;
+  if (isEqual(base, theirs, level)) return yours;
+  if (isEqual(base, yours, level) || isEqual(yours, theirs, level)) return theirs;
   overlaps.push({ path, base, yours, theirs });
   return undefined;
 }
 
-function mergeObjects(base: Plain, yours: Plain, theirs: Plain, path: string, overlaps: Overlap[]): Plain {
+/** `undefined` for what is one value. */
+function mergeInside(
+  base: unknown,
+  yours: unknown,
+  theirs: unknown,
+  path: string,
+  overlaps: Overlap[],
+  level: number,
+): Plain | List | undefined {
+  if (isPlainObject(yours) && isPlainObject(theirs) && (base === undefined || isPlainObject(base))) {
+    return mergeObjects(base ?? {}, yours, theirs, path, overlaps, level);
+  }
+  if (Array.isArray(yours) && Array.isArray(theirs) && (base === undefined || Array.isArray(base))) {
+    return mergeArrays(base === undefined ? base : elementsOf(base), yours, theirs, path, overlaps, level);
+  }
+  return undefined;
+}
+
+function mergeObjects(
+  base: Plain,
+  yours: Plain,
+  theirs: Plain,
+  path: string,
+  overlaps: Overlap[],
+  level: number,
+): Plain {
   const merged: Plain = {};
   const mergeKey = (key: string): void => {
     const [inYours, inTheirs] = [valueAt(yours, key), valueAt(theirs, key)];
     const value =
       inYours === inTheirs
         ? inTheirs
-        : merge(valueAt(base, key), inYours, inTheirs, `${path}/${escapeToken(key)}`, overlaps);
+        : merge(valueAt(base, key), inYours, inTheirs, `${path}/${escapeToken(key)}`, overlaps, level);
     if (value !== undefined) setOwn(merged, key, value);
   };
   for (const key of Object.keys(base)) mergeKey(key);
@@ -77,11 +105,14 @@ function mergeArrays(
   theirs: List,
   path: string,
   overlaps: Overlap[],
+  level: number,
 ): List | undefined {
   const lists = [base ?? [], elementsOf(yours), elementsOf(theirs)] as const;
   const isAligned = base !== undefined && isInPlace(base, lists[1]) && isInPlace(base, lists[2]) && areNamed(base);
   const sides = isAligned ? undefined : keyed(...lists);
-  const merged = isAligned ? mergeAligned(...lists, path, overlaps) : sides && mergeElements(sides, path, overlaps);
+  const merged = isAligned
+    ? mergeAligned(...lists, path, overlaps, level)
+    : sides && mergeElements(sides, path, overlaps, level);
   if (merged === undefined) return undefined;
   // Keeps what is shared, shared.
   if (hasSameElements(merged, lists[2])) return theirs;
@@ -93,12 +124,12 @@ function isInPlace(base: List, side: List): boolean {
   return changedPlaces(base, side) !== undefined;
 }
 
-function mergeAligned(base: List, yours: List, theirs: List, path: string, overlaps: Overlap[]): List {
+function mergeAligned(base: List, yours: List, theirs: List, path: string, overlaps: Overlap[], level: number): List {
   const merged = [...theirs];
   for (let index = 0; index < merged.length; index++) {
     if (yours[index] === theirs[index]) continue;
     const place = `${path}/id=${escapeToken(idOf(base[index]) ?? "")}`;
-    merged[index] = merge(base[index], yours[index], theirs[index], place, overlaps);
+    merged[index] = merge(base[index], yours[index], theirs[index], place, overlaps, level);
   }
   return merged;
 }
@@ -131,7 +162,12 @@ function elementOf({ elements, places }: Side, id: string): unknown {
 }
 
 /** `undefined` when both have moved what they share, and differently: then the array itself is the overlap. */
-function mergeElements({ base, yours, theirs }: Sides, path: string, overlaps: Overlap[]): List | undefined {
+function mergeElements(
+  { base, yours, theirs }: Sides,
+  path: string,
+  overlaps: Overlap[],
+  level: number,
+): List | undefined {
   const order = mergeOrders(base, yours, theirs);
   if (order === undefined) return undefined;
   const merged = new Map<string, unknown>();
@@ -140,7 +176,7 @@ function mergeElements({ base, yours, theirs }: Sides, path: string, overlaps: O
     const value =
       inYours === inTheirs
         ? inTheirs
-        : merge(elementOf(base, id), inYours, inTheirs, `${path}/id=${escapeToken(id)}`, overlaps);
+        : merge(elementOf(base, id), inYours, inTheirs, `${path}/id=${escapeToken(id)}`, overlaps, level);
     if (value !== undefined) merged.set(id, value);
   };
   for (const id of theirs.places.keys()) mergeElement(id);

@@ -3,7 +3,7 @@
  * what others have changed since the caller read.
  */
 
-import { isPlainObject, type JsonObject, type JsonValue, setOwn } from "./data.ts";
+import { isPlainObject, type JsonObject, type JsonValue, MAX_DEPTH, setOwn } from "./data.ts";
 import { type Edited, merged, type Version } from "./edited.ts";
 import { valueAt } from "./equal.ts";
 import type { Keeping } from "./draft.ts";
@@ -56,15 +56,15 @@ export function applyEdit(edit: Edit, base: Version, present: Version, keeping?:
   return merged(mergePatch(base.data, edit.patch) as object, base, present, []);
 }
 
-/** RFC 7386, section 2. */
-function mergePatch(target: unknown, patch: unknown): unknown {
-  if (!isPlainObject(patch)) return patch;
+/** RFC 7386, section 2. What is deeper than data may be, in circles perhaps, is one value. */
+function mergePatch(target: unknown, patch: unknown, level: number = 1): unknown {
+  if (!isPlainObject(patch) || level > MAX_DEPTH) return patch;
   const result = { ...(isPlainObject(target) ? target : undefined) };
   for (const key of Object.keys(patch)) {
     const value = patch[key];
     if (value === undefined) continue;
     if (value === null) delete result[key];
-    else setOwn(result, key, mergePatch(valueAt(result, key), value));
+    else setOwn(result, key, mergePatch(valueAt(result, key), value, level + 1));
   }
   return result;
 }

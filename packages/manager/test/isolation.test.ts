@@ -291,6 +291,22 @@ describe("what is no JSON value", () => {
     expect(manager.get("a")?.version).toBe("511");
   });
 
+  it("may go in circles in shallow isolation, also where it is patched and merged", () => {
+    const ring = (n: number): Loose => {
+      const made: Record<string, unknown> = { n };
+      made["next"] = made;
+      return made;
+    };
+    const manager = new SharedContextManager<Loose>({ isolation: "shallow" });
+    const ann = manager.agent("ann");
+    const base = manager.create("a", { ring: ring(1) });
+    ann.patch("a", { ring: ring(2) as never });
+    expect((manager.get("a")?.data["ring"] as Loose)["n"]).toBe(2);
+    expect(refusal("CONFLICT", () => ann.merge(base, { ring: ring(3) })).details.conflicts[0]?.path).toBe("/ring/n");
+    ann.merge(base, { ...base.data, more: 1 });
+    expect(manager.get("a")?.data["more"]).toBe(1);
+  });
+
   it("is welcome in shallow isolation, by reference", () => {
     const when = new Date();
     const manager = new SharedContextManager<Loose>({ isolation: "shallow" });
