@@ -1,6 +1,5 @@
 import { existsSync, mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { openManager } from "shared-context-manager";
 import { describe, expect, it } from "vitest";
 import { commandLine, type Given, type Outcome } from "./command-line.ts";
 import { hasSqlite } from "./runtime.ts";
@@ -99,75 +98,6 @@ describe.runIf(hasSqlite)("serve", () => {
     mkdirSync(below);
     expect((await run("", ["ls"], { cwd: below })).stdout).toContain("plan");
     expect(existsSync(join(below, ".shared-context"))).toBe(false);
-  });
-});
-
-describe.runIf(hasSqlite)("lock ID -- COMMAND", () => {
-  const node = (script: string): string[] => ["--", process.execPath, "-e", script];
-
-  it("holds and renews the lock, tells the command who it is, and ends with its code", async () => {
-    const store = newStore();
-    await using manager = await openManager(store);
-    await manager.create("plan", {});
-    const ends = "setTimeout(() => process.exit(process.env.SHARED_CONTEXT_AGENT === 'ann' ? 7 : 1), 1500)";
-    // A busy machine may not run this process for a tenth of a second.
-    const held = run(store, ["lock", "plan", "--as", "ann", "--ttl", "600", ...node(ends)]);
-    await manager.waitFor("plan", ({ lockedBy }) => lockedBy === "ann");
-    expect((await run(store, ["lock", "plan", "--as", "bob"])).code).toBe(5);
-    expect((await held).code).toBe(7);
-    expect((await manager.get("plan"))?.lockedBy).toBeNull();
-  });
-
-  it("holds several contexts, all or none, also with a lock that never lapses", async () => {
-    const store = newStore();
-    await using manager = await openManager(store);
-    for (const id of ["a", "b"]) await manager.create(id, {});
-    await manager.lock("b", "bob");
-    const lock = ["lock", "a", "b", "--as", "ann", "--ttl", "never"];
-    expect((await run(store, lock)).code).toBe(5);
-    expect((await manager.get("a"))?.lockedBy).toBeNull();
-    await manager.unlock("b", "bob");
-    const held = run(store, [...lock, ...node("setTimeout(() => process.exit(7), 250)")]);
-    await manager.waitFor("b", ({ lockedBy }) => lockedBy === "ann");
-    expect([(await manager.get("a"))?.lock?.owner, (await manager.get("b"))?.lock?.expiresAt]).toEqual(["ann", null]);
-    expect((await held).code).toBe(7);
-    expect([(await manager.get("a"))?.lockedBy, (await manager.get("b"))?.lockedBy]).toEqual([null, null]);
-    const kept = await run(store, [...lock, "--json"]);
-    expect(
-      kept.stdout
-        .trim()
-        .split("\n")
-        .map((line) => JSON.parse(line) as object),
-    ).toMatchObject([
-      { context_id: "a", locked_by: "ann" },
-      { context_id: "b", locked_by: "ann" },
-    ]);
-    expect((await run(store, ["rm", "a", "--expected", "any", "--as", "bob"])).code).toBe(5);
-    expect((await run(store, ["rm", "a", "--expected", "any", "--as", "bob", "--force"])).code).toBe(0);
-  });
-
-  it("stops the command when the lock is lost, and says so", async () => {
-    const store = newStore();
-    await using manager = await openManager(store);
-    await manager.create("plan", {});
-    const held = run(store, ["lock", "plan", "--as", "ann", "--ttl", "90", ...node("setTimeout(() => {}, 60_000)")]);
-    await manager.waitFor("plan", ({ lockedBy }) => lockedBy === "ann");
-    await manager.forceUnlock("plan", { reason: "test" });
-    expect(await held).toMatchObject({ code: 4, stderr: expect.stringContaining("LEASE_LOST") });
-  });
-
-  it("stops the command when it is stopped itself, and gives the lock back when there is no such command", async () => {
-    const store = newStore();
-    await using manager = await openManager(store);
-    await manager.create("plan", {});
-    const stop = new AbortController();
-    const held = run(store, ["lock", "plan", ...node("setTimeout(() => {}, 60_000)")], { signal: stop.signal });
-    await manager.waitFor("plan", ({ lockedBy }) => lockedBy !== null);
-    stop.abort();
-    expect((await held).code).toBe(1);
-    const missing = await run(store, ["lock", "plan", "--", join(folder, "no-such-command")]);
-    expect(missing).toMatchObject({ code: 1, stderr: expect.stringContaining("cannot be run") });
-    expect((await manager.get("plan"))?.lockedBy).toBeNull();
   });
 });
 

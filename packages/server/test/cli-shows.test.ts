@@ -1,6 +1,7 @@
 /** What the command line shows of what is there, and of what goes wrong on the way. */
 
 import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { type AsyncSharedContextManager, openManager, type OpenOptions } from "shared-context-manager";
 import { serve } from "shared-context-server";
@@ -116,6 +117,44 @@ describe("watch", () => {
     });
   });
 
+  it("says that the server has gone away, and where to go on", async () => {
+    await using manager = await openManager("memory:");
+    await manager.create("plan", {});
+    const server = await serve({ manager, port: 0, graceMs: 100 });
+    const onData = (): void => void server.close();
+    const watched = await run(server.url, ["watch", "--after", "0", "--json"], { onData });
+    expect([watched.code, JSON.parse(watched.stderr)]).toMatchObject([
+      8,
+      { code: "UNAVAILABLE", detail: expect.stringMatching(/go on with --after 1\.1$/) },
+    ]);
+  });
+
+  it("says the same when the connection is cut", async () => {
+    const { createServer } = await import("node:http");
+    const server = createServer((_request, response) => {
+      response.writeHead(200, { "content-type": "text/event-stream" });
+      response.write('event: ready\nid: 7\ndata: {"revision":7}\n\n', () => response.destroy());
+    });
+    await new Promise<void>((resolve) => {
+      server.listen(0, "127.0.0.1", resolve);
+    });
+    const { port } = server.address() as AddressInfo;
+    const watched = await run(`http://127.0.0.1:${port}`, ["watch"]);
+    expect(watched).toMatchObject({
+      code: 8,
+      stderr: expect.stringContaining("UNAVAILABLE: the server has gone away"),
+    });
+    server.close();
+  });
+
+  it("counts in whole numbers", async () => {
+    const wrong = await run("memory:", ["watch", "--count", "x"]);
+    expect(wrong).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("--count: expected a whole number from 1"),
+    });
+  });
+
   it("says when what it is to go on after is kept no longer", async () => {
     await withServer(
       async (url, manager) => {
@@ -129,6 +168,28 @@ describe("watch", () => {
 });
 
 describe("wait", () => {
+  it("tells the time that was asked for, also as JSON, and also of what it knew already", async () => {
+    await withServer(async (url, manager) => {
+      await manager.create("plan", { a: 1 });
+      const conditions = [
+        ["--path", "/a", "--equals", "99"],
+        ["--changed", "1.1"],
+        ["--unlocked", "--changed", "1.1"],
+      ];
+      for (const condition of conditions) {
+        const { code, stderr } = await run(url, ["wait", "plan", ...condition, "--timeout", "100", "--json"]);
+        const problem = {
+          code: "TIMEOUT",
+          detail: expect.stringContaining("waited 100 ms"),
+          details: { timeout_ms: 100 },
+        };
+        expect([code, JSON.parse(stderr)]).toMatchObject([6, problem]);
+      }
+      const wrong = await run(url, ["wait", "plan", "--changed", "zz"]);
+      expect(wrong).toMatchObject({ code: 2, stderr: expect.stringContaining("--changed: expected an ETag") });
+    });
+  });
+
   it("ends when it is stopped", async () => {
     await withServer(async (url, manager) => {
       const stop = new AbortController();

@@ -2,10 +2,10 @@
 
 import { existsSync, mkdirSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
-import { openManager } from "shared-context-manager";
+import { ContextError, openManager } from "shared-context-manager";
 import { createHandler } from "../handler.ts";
 import type { Problem } from "../problems.ts";
-import { Refused } from "./output.ts";
+import { refusal, Refused } from "./output.ts";
 
 export interface Target {
   /** A store URL, or that of a server. */
@@ -69,15 +69,8 @@ async function reach(request: Request, store: string): Promise<Response> {
     if (request.signal.aborted) throw error;
     const { cause } = error as Error;
     const reason = cause instanceof Error ? cause.message : (error as Error).message;
-    throw new Refused({
-      type: "/openapi.json#/x-error-codes/UNAVAILABLE",
-      title: "The server does not answer.",
-      status: 503,
-      detail: `no server answers at ${new URL(store).origin} (${reason}): start one with shared-context serve, or check --store`,
-      code: "UNAVAILABLE",
-      retryable: true,
-      details: { reason },
-    });
+    const detail = `no server answers at ${new URL(store).origin} (${reason}): start one with shared-context serve, or check --store`;
+    throw refusal(new ContextError("UNAVAILABLE", { reason }), detail);
   }
 }
 

@@ -5,6 +5,7 @@ import { MERGE_PATCH_TYPE, OPERATIONS_TYPE, pathOf } from "../routes/parts.ts";
 import type { Command, Input } from "./command.ts";
 import type { Connection } from "./connect.ts";
 import { EXIT } from "./exit-codes.ts";
+import { readEtag } from "./options.ts";
 import { type Output, UsageError } from "./output.ts";
 
 const EXPECTED = {
@@ -21,7 +22,8 @@ export function below(contextId: string, part: string): string {
   return path.includes("?") ? path.replace("/?", `//${part}?`) : `${path}/${part}`;
 }
 
-function tagOf({ incarnation, version }: ContextBody): string {
+/** The ETag, without its quotes. */
+export function tagOf({ incarnation, version }: ContextBody): string {
   return `${incarnation}.${version}`;
 }
 
@@ -30,10 +32,7 @@ function ifMatch(expected: string | undefined): string {
     throw new UsageError("expected --expected ETAG, as get --json tells it (incarnation.version), or --expected any");
   }
   if (expected === "any" || expected === "*") return "*";
-  if (!/^"?\d+\.\d+"?$/.test(expected)) {
-    throw new UsageError(`--expected: expected an ETag such as 12.3, or any; received ${JSON.stringify(expected)}`);
-  }
-  return `"${expected.replaceAll('"', "")}"`;
+  return readEtag("expected", expected, ", or any");
 }
 
 /** The argument, or standard input when there is none or it is `-`. */

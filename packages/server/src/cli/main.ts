@@ -12,6 +12,7 @@ import { lockCommands } from "./lock-commands.ts";
 import { mcpCommand } from "./mcp-command.ts";
 import { Output, type Terminal, UsageError } from "./output.ts";
 import { serverCommands } from "./server-commands.ts";
+import { watchCommands } from "./watch-commands.ts";
 
 /** What the command line runs in: the process, or a test. */
 export interface Environment extends Terminal {
@@ -26,6 +27,7 @@ const COMMANDS: readonly Command[] = [
   mcpCommand,
   ...contextCommands,
   ...lockCommands,
+  ...watchCommands,
   ...copyCommands,
 ];
 

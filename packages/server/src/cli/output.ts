@@ -1,7 +1,7 @@
 /** Data on stdout, messages on stderr; with `--json` both are JSON. */
 
 import { styleText } from "node:util";
-import { isContextError } from "shared-context-manager";
+import { type ContextError, isContextError } from "shared-context-manager";
 import { type Problem, problemOf } from "../problems.ts";
 import { EXIT, exitCodeOf } from "./exit-codes.ts";
 
@@ -22,6 +22,16 @@ export class Refused extends Error {
     super(problem.detail);
     this.problem = problem;
   }
+}
+
+/** Whether it is a refusal of the API with one of these codes. */
+export function isRefused(error: unknown, codes: readonly string[]): error is Refused {
+  return error instanceof Refused && codes.includes(error.problem.code);
+}
+
+/** A refusal that is made here, in words of its own. */
+export function refusal(error: ContextError, detail: string): Refused {
+  return new Refused({ ...problemOf(error), detail });
 }
 
 export class Output {
