@@ -60,10 +60,43 @@ describe("contexts", () => {
       await manager.create("..", { step: 1 });
       await manager.lock("..", "ann");
       const shown = await run(url, ["get", ".."]);
-      expect(shown.stderr.trim()).toBe("read .. at 1.1, locked by ann");
+      expect(shown.stderr.trim()).toBe(".. is at 1.1, locked by ann");
       expect((await run(url, ["ls"])).stdout).toMatch(/^\.\.\t1\.1\t\d+ B {2}locked by ann\n$/);
       expect((await run(url, ["history", ".."])).stdout).toContain('\t-\t\t{"step":1}');
       expect((await run(url, ["blame", ".."])).stdout).toBe("/step\t1\t-\t\n");
+    });
+  });
+
+  it("with who has written them, and not who reads", async () => {
+    await withServer(async (url, manager) => {
+      await manager.agent("ann").create("plan", {});
+      expect((await run(url, ["get", "plan", "--as", "carol"])).stderr).toBe("plan is at 1.1, written by ann\n");
+    });
+  });
+
+  it("whose names have control characters, as JSON has them, so that they stay on their line", async () => {
+    await withServer(async (url, manager) => {
+      const id = "a\tb\nc\u001B[31m\u009B1m\u202E";
+      const shown = String.raw`a\tb\nc\u001b[31m\u009b1m\u202e`;
+      await manager.agent(id).create(id, { text: "\u009B1m" });
+      expect((await run(url, ["ls"])).stdout).toBe(`${shown}\t1.1\t15 B\n`);
+      expect(await run(url, ["get", id])).toMatchObject({
+        stdout: '{\n  "text": "\\u009b1m"\n}\n',
+        stderr: `${shown} is at 1.1, written by ${shown}\n`,
+      });
+      expect((await run(url, ["watch", "--count", "1"])).stdout).toBe(`1\tcurrent\t${shown} version 1\t${shown}\t\n`);
+      expect(JSON.parse((await run(url, ["ls", "--json"])).stdout)).toMatchObject({ context_id: id });
+    });
+  });
+
+  it("that have changed meanwhile, with what was read, is wanted and is there, for each path", async () => {
+    const store = newStore();
+    await run(store, ["create", "plan", '{"step":1}']);
+    await run(store, ["patch", "plan", '{"step":2}']);
+    const refused = await run(store, ["patch", "plan", '{"step":3}', "--expected", "1.1"]);
+    expect(refused).toMatchObject({
+      code: 4,
+      stderr: expect.stringContaining('\n  "/step": base 1, yours 3, theirs 2\n'),
     });
   });
 

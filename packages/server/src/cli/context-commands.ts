@@ -50,13 +50,15 @@ function writeHeaders(input: Input, match?: string): Record<string, string | und
   return { "if-match": match, "lock-token": input.text("lock-token") };
 }
 
-/** Data on stdout, and what version it is on stderr. */
-function show(output: Output, body: unknown, verb: string): number {
+/** Data on stdout, and what version it is on stderr. @param verb - what the caller has done, when it has done anything. */
+function show(output: Output, body: unknown, verb?: string): number {
   const context = body as ContextBody;
   output.result(context, () => JSON.stringify(context.data, null, 2));
-  const by = context.updated_by === undefined ? "" : ` by ${context.updated_by}`;
+  const by =
+    context.updated_by === undefined ? "" : `${verb === undefined ? ", written" : ""} by ${context.updated_by}`;
   const lock = context.locked_by === null ? "" : `, locked by ${context.locked_by}`;
-  output.note(output.dim(`${verb} ${context.context_id} at ${tagOf(context)}${by}${lock}`));
+  const is = verb === undefined ? `${context.context_id} is` : `${verb} ${context.context_id}`;
+  output.aside(`${is} at ${tagOf(context)}${by}${lock}`);
   return EXIT.done;
 }
 
@@ -72,7 +74,7 @@ export const contextCommands: readonly Command[] = [
       for await (const context of allContexts(api, input.positionals[0], false)) {
         const { context_id: id, bytes, locked_by: owner } = context;
         const lock = owner === null ? "" : `  locked by ${owner}`;
-        output.result(context, () => `${id}\t${tagOf(context)}\t${bytes ?? 0} B${lock}`);
+        output.result(context, () => [id, tagOf(context), `${bytes ?? 0} B${lock}`]);
       }
       return EXIT.done;
     },
@@ -84,7 +86,7 @@ export const contextCommands: readonly Command[] = [
     examples: ["shared-context get plan", "shared-context get plan --json"],
     takes: [1, 1],
     async run({ positionals: [id = ""] }, output, connection) {
-      return show(output, (await (await connection()).send("GET", pathOf(id))).body, "read");
+      return show(output, (await (await connection()).send("GET", pathOf(id))).body);
     },
   },
   {
@@ -147,7 +149,7 @@ export const contextCommands: readonly Command[] = [
       const query = { note: input.text("note"), force: input.flag("force") ? "true" : undefined };
       await (await connection()).send("DELETE", pathOf(id), { headers, query });
       output.result({ deleted: id }, () => "");
-      output.note(output.dim(`deleted ${id}`));
+      output.aside(`deleted ${id}`);
       return EXIT.done;
     },
   },
@@ -161,7 +163,7 @@ export const contextCommands: readonly Command[] = [
       const { body } = await (await connection()).send("GET", below(id, "history"));
       for (const version of (body as { versions: ContextBody[] }).versions) {
         const { updated_at: at, updated_by: by = "-", note = "", data } = version;
-        output.result(version, () => `${version.version}\t${at}\t${by}\t${note}\t${JSON.stringify(data)}`);
+        output.result(version, () => [version.version, at, by, note, JSON.stringify(data)]);
       }
       return EXIT.done;
     },
@@ -176,7 +178,7 @@ export const contextCommands: readonly Command[] = [
       const { body } = await (await connection()).send("GET", below(id, "blame"));
       for (const line of (body as { lines: BlameFields[] }).lines) {
         const { path, version, agent_id: by, note } = line;
-        output.result(line, () => `${path}\t${version}\t${by ?? "-"}\t${note ?? ""}`);
+        output.result(line, () => [path, version, by ?? "-", note ?? ""]);
       }
       return EXIT.done;
     },

@@ -31,7 +31,7 @@ export const copyCommands: readonly Command[] = [
       }
       file?.end();
       if (file !== undefined) await finished(file);
-      output.note(output.dim(`${count} exported`));
+      output.aside(`${count} exported`);
       return EXIT.done;
     },
   },
@@ -58,7 +58,7 @@ export const copyCommands: readonly Command[] = [
         if ((index + 1) % 20 === 0 || index + 1 === lines.length) output.progress(index + 1, lines.length, "imported");
       }
       output.result({ imported, existed }, () => "");
-      output.note(output.dim(`${imported} imported, ${existed} were there already`));
+      output.aside(`${imported} imported, ${existed} were there already`);
       return existed === 0 ? EXIT.done : EXIT.conflict;
     },
   },

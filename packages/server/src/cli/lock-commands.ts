@@ -49,7 +49,7 @@ export const lockCommands: readonly Command[] = [
       if (input.flag("force")) await api.send("DELETE", below(id, "lock"), { query: { force: "true", reason } });
       else await release(api, id);
       output.result({ unlocked: id }, () => "");
-      output.note(output.dim(`unlocked ${id}`));
+      output.aside(`unlocked ${id}`);
       return EXIT.done;
     },
   },
@@ -72,7 +72,7 @@ async function takeLock(input: Input, output: Output, connection: () => Promise<
   const token = String(number);
   if (input.rest.length > 0) return whileHeld(input, output, { api, ids, token, ttlMs, owner: owner ?? "", sinceMs });
   for (const context of taken) output.result(context, () => (context === taken[0] ? token : ""));
-  output.note(output.dim(`${String(owner)} holds ${ids.join(", ")} until ${expiry ?? "it is unlocked"}`));
+  output.aside(`${String(owner)} holds ${ids.join(", ")} until ${expiry ?? "it is unlocked"}`);
   return EXIT.done;
 }
 

@@ -43,10 +43,10 @@ export class Output {
     this.json = json;
   }
 
-  /** The result: `value` with `--json`, else the text for people. */
-  result(value: unknown, text: () => string): void {
-    const line = this.json ? JSON.stringify(value) : text();
-    if (line !== "") this.#terminal.stdout.write(`${line}\n`);
+  /** The result: `value` with `--json`, else the text for people: lines, or the cells of one line. */
+  result(value: unknown, text: () => string | readonly (string | number)[]): void {
+    const shown = this.json ? JSON.stringify(value) : shownLines(text());
+    if (shown !== "") this.#terminal.stdout.write(`${shown}\n`);
   }
 
   /** A line of data, as it is. */
@@ -54,17 +54,18 @@ export class Output {
     this.#terminal.stdout.write(`${line}\n`);
   }
 
-  /** For people only: left out with `--json`. */
+  /** A line for people only: left out with `--json`. */
   note(text: string): void {
-    if (!this.json) this.#terminal.stderr.write(`${text}\n`);
+    if (!this.json) this.#terminal.stderr.write(`${printable(text)}\n`);
+  }
+
+  /** The same for what is not worth as much attention. */
+  aside(text: string): void {
+    if (!this.json) this.#terminal.stderr.write(`${this.#styled("dim", printable(text))}\n`);
   }
 
   bold(text: string): string {
     return this.#styled("bold", text);
-  }
-
-  dim(text: string): string {
-    return this.#styled("dim", text);
   }
 
   /** How far a long command has come; on a terminal only. */
@@ -82,7 +83,7 @@ export class Output {
     const { problem, exitCode } = told(error);
     const { stderr } = this.#terminal;
     if (this.json) stderr.write(`${JSON.stringify(problem)}\n`);
-    else stderr.write(`${this.#styled("red", problem.code)}: ${problem.detail}\n`);
+    else stderr.write(`${this.#styled("red", problem.code)}: ${shownLines(detailOf(problem))}\n`);
     return exitCode;
   }
 
@@ -92,8 +93,55 @@ export class Output {
   }
 }
 
+/**
+ * Control characters and those that turn the direction of text as JSON has them: on a terminal an id could move the cursor,
+ * or look like another, and a line or a cell would end in the middle of it.
+ */
+function printable(text: string): string {
+  return text.replaceAll(
+    // oxlint-disable-next-line no-control-regex -- those are what it is about
+    /[\u0000-\u001F\u007F-\u009F\u061C\u200E\u200F\u202A-\u202E\u2066-\u2069]/g,
+    (character) => SHORT[character] ?? `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+}
+
+const SHORT: Readonly<Record<string, string>> = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };
+
+function shownLines(text: string | readonly (string | number)[]): string {
+  if (typeof text !== "string") return text.map((cell) => printable(String(cell))).join("\t");
+  return text.split("\n").map(printable).join("\n");
+}
+
+interface ConflictFields {
+  readonly path: string;
+  readonly base?: unknown;
+  readonly yours?: unknown;
+  readonly theirs?: unknown;
+}
+
+const LONGEST_VALUE = 60;
+
+/** What is in the details of a conflict, nobody sees without `--json`. */
+function detailOf({ detail, details }: Told["problem"]): string {
+  const conflicts = (details?.["conflicts"] ?? []) as readonly ConflictFields[];
+  const lines = conflicts.map(
+    ({ path, base, yours, theirs }) =>
+      `  ${JSON.stringify(path)}: base ${brief(base)}, yours ${brief(yours)}, theirs ${brief(theirs)}`,
+  );
+  return [detail, ...lines].join("\n");
+}
+
+function brief(value: unknown): string {
+  const text = value === undefined ? "nothing" : JSON.stringify(value);
+  return text.length > LONGEST_VALUE ? `${text.slice(0, LONGEST_VALUE)}…` : text;
+}
+
 interface Told {
-  readonly problem: { readonly code: string; readonly detail: string };
+  readonly problem: {
+    readonly code: string;
+    readonly detail: string;
+    readonly details?: Readonly<Record<string, unknown>>;
+  };
   readonly exitCode: number;
 }
 

@@ -73,7 +73,7 @@ export const serverCommands: readonly Command[] = [
       const checks = await diagnose(input.store, connection);
       for (const check of checks) {
         const { level, subject, detail } = check;
-        output.result(check, () => `${level.padEnd(4)} ${subject}: ${detail}`);
+        output.result(check, () => [`${level.padEnd(4)} ${subject}: ${detail}`]);
       }
       return checks.some(({ level }) => level === "bad") ? EXIT.failed : EXIT.done;
     },
@@ -150,7 +150,8 @@ function tellReady(output: Output, url: string, token: string | undefined, store
   output.note(`store  ${redacted(store)}`);
   output.note(`page   ${url}/ shows what the agents do`);
   output.note(`try    curl -H "Authorization: ${bearer}" ${url}/v1/contexts`);
-  output.note(`mcp    for the settings of an MCP client:\n${snippet(mcp, bearer)}`);
+  output.note("mcp    for the settings of an MCP client:");
+  for (const line of snippet(mcp, bearer).split("\n")) output.note(line);
   output.note("stop   Ctrl-C");
 }
 
@@ -191,7 +192,7 @@ async function keepTokens(input: Input, output: Output): Promise<number> {
   const kept = existsSync(path) ? readTokens(path) : [];
   if (verb === "ls") {
     for (const { hash: _, ...token } of kept) {
-      output.result(token, () => `${token.name}\t${token.rights}\t${token.agentId ?? "any agent"}`);
+      output.result(token, () => [token.name, token.rights, token.agentId ?? "any agent"]);
     }
     return EXIT.done;
   }

@@ -98,7 +98,7 @@ async function watch(input: Input, output: Output, connection: () => Promise<Con
       if (name !== "ready" && name !== "message") throw new Refused(JSON.parse(data) as Refused["problem"]);
       if (name === "message") {
         const change = JSON.parse(data) as ChangeFields;
-        output.result(change, () => lineOf(change));
+        output.result(change, () => cellsOf(change));
         count += 1;
         if (count >= most) return EXIT.done;
       }
@@ -117,9 +117,9 @@ async function watch(input: Input, output: Output, connection: () => Promise<Con
   );
 }
 
-function lineOf({ revision, kind, context_id: id, agent_id: by, note, context }: ChangeFields): string {
+function cellsOf({ revision, kind, context_id: id, agent_id: by, note, context }: ChangeFields): (string | number)[] {
   const version = context === null ? "" : ` version ${context.version}`;
-  return `${revision}\t${kind}\t${id ?? "*"}${version}\t${by ?? "-"}\t${note ?? ""}`;
+  return [revision, kind, `${id ?? "*"}${version}`, by ?? "-", note ?? ""];
 }
 
 interface ServerEvent {
