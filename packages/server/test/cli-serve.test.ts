@@ -87,6 +87,55 @@ describe.runIf(hasSqlite)("serve", () => {
     });
   });
 
+  it("shows its store without the password", async () => {
+    const stop = new AbortController();
+    const store = "memory://:p@ss@127.0.0.1:7399/a@b";
+    const told = await run(store, ["serve", "--port", "0"], { signal: stop.signal, onData: () => stop.abort() });
+    expect(told.stderr).toContain("store  memory://***@127.0.0.1:7399/a@b\n");
+  });
+
+  it("opens itself to others with a token that somebody has chosen, wherever it was named", async () => {
+    const path = join(folder, "admin.json");
+    await run("", ["token", "add", "admin", "--rights", "admin", "--tokens", path]);
+    await (await serving("memory:", ["--host", "0.0.0.0", "--tokens", path])).stop();
+    const env = { SHARED_CONTEXT_TOKEN: "sixteen-letters-" };
+    const server = await serving("memory:", ["--host", "0.0.0.0"], { env });
+    expect(server.token).toBe("sixteen-letters-");
+    await server.stop();
+  });
+
+  it("asks for what it could use", async () => {
+    const refused = async (...args: string[]): Promise<string> => {
+      const { code, stderr } = await run("memory:", ["serve", "--port", "0", ...args]);
+      expect([args, code]).toEqual([args, 2]);
+      return stderr;
+    };
+    expect(await refused("--token", "with space and more")).toContain("without spaces");
+    expect(await refused("--rate", "0")).toContain("--rate: expected a whole number from 1");
+    for (const origin of ["foo", "https://example.com/", "https://example.com:443", "null"]) {
+      expect(await refused("--allow-origin", origin)).toContain("origins such as https://example.com");
+    }
+    for (const host of ["http://x", "example.com:80", "a b"]) {
+      expect(await refused("--allow-host", host)).toContain("names of hosts such as contexts.example.com");
+    }
+    const args = [
+      "--allow-host",
+      "Contexts.example.com,[::2]",
+      "--allow-origin",
+      "https://a.example,app-extension://id",
+    ];
+    await (await serving("memory:", args)).stop();
+  });
+
+  it("says what to do when the port is taken, or the address is not of this machine", async () => {
+    const server = await serving("memory:");
+    const taken = await run("memory:", ["serve", "--port", new URL(server.url).port]);
+    expect(taken).toMatchObject({ code: 2, stderr: expect.stringMatching(/^USAGE: --port \d+: something listens on/) });
+    await server.stop();
+    const elsewhere = ["serve", "--port", "0", "--host", "192.0.2.1", "--token", "sixteen-letters-"];
+    expect(await run("memory:", elsewhere)).toMatchObject({ code: 2, stderr: expect.stringContaining("192.0.2.1") });
+  });
+
   it("serves the file of the nearest folder upwards, else one of this folder", async () => {
     const [upper] = [mkdtempSync(join(folder, "upper-"))];
     const inner = join(upper, "inner");
@@ -98,6 +147,11 @@ describe.runIf(hasSqlite)("serve", () => {
     mkdirSync(below);
     expect((await run("", ["ls"], { cwd: below })).stdout).toContain("plan");
     expect(existsSync(join(below, ".shared-context"))).toBe(false);
+    expect((await run("", ["token", "add", "ci"], { cwd: below })).code).toBe(0);
+    expect((await run("", ["token", "ls"], { cwd: inner })).stdout).toContain("ci");
+    const server = await serving("", [], { cwd: below });
+    expect(server.token).toBeNull();
+    await server.stop();
   });
 });
 

@@ -44,6 +44,7 @@ export function isServer(store: string): boolean {
 
 export async function connect(target: Target): Promise<Connection> {
   if (isServer(target.store)) {
+    checkUrl(target.store);
     return connectionOver(
       (request) => reach(request, target.store),
       target.store,
@@ -56,6 +57,18 @@ export async function connect(target: Target): Promise<Connection> {
   return connectionOver(handler, LOCAL, { ...target, token: undefined }, async () => {
     handler.close();
     await manager.close();
+  });
+}
+
+/** `fetch` would tell the password when it refuses it. @throws ContextError INVALID. */
+function checkUrl(store: string): void {
+  const url = URL.parse(store);
+  if (url !== null && url.username === "" && url.password === "") return;
+  throw new ContextError("INVALID", {
+    argument: "url",
+    path: "",
+    expected: "http://host:port, or https://, without a password: that is the option token",
+    received: url === null ? "something else" : "one with a name or a password",
   });
 }
 
@@ -133,10 +146,20 @@ const FOLDER = ".shared-context";
 
 /** The file of the nearest folder upwards that has one, else of this one. */
 export function defaultStore(from: string): string {
+  const folder = nearest(from, ["contexts.db"]);
+  if (folder === undefined) mkdirSync(join(from, FOLDER), { recursive: true });
+  return `sqlite:${join(folder ?? from, FOLDER, "contexts.db")}`;
+}
+
+/** Beside the store: of the nearest folder upwards that has either, else of this one. */
+export function defaultTokens(from: string): string {
+  return join(nearest(from, ["contexts.db", "tokens.json"]) ?? from, FOLDER, "tokens.json");
+}
+
+/** The folder upwards in which one of the files is. */
+function nearest(from: string, names: readonly string[]): string | undefined {
   for (let folder = resolve(from); ; folder = dirname(folder)) {
-    if (existsSync(join(folder, FOLDER, "contexts.db"))) return `sqlite:${join(folder, FOLDER, "contexts.db")}`;
-    if (folder === dirname(folder)) break;
+    if (names.some((name) => existsSync(join(folder, FOLDER, name)))) return folder;
+    if (folder === dirname(folder)) return undefined;
   }
-  mkdirSync(join(from, FOLDER), { recursive: true });
-  return `sqlite:${join(from, FOLDER, "contexts.db")}`;
 }

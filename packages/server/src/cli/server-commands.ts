@@ -1,16 +1,17 @@
 /** Commands on the server itself: serve, token, doctor. */
 
 import { existsSync, mkdirSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { dirname } from "node:path";
 import { openManager } from "shared-context-manager";
 import { MCP_PATH } from "../mcp/mount.ts";
 import { type Right, RIGHTS } from "../rights.ts";
 import { DEFAULT_PORT, serve } from "../serve.ts";
 import { hashOf, newToken, readTokens, type TokenRecord, tokensOf, writeTokens } from "../tokens.ts";
 import type { Command, Input } from "./command.ts";
-import { isServer } from "./connect.ts";
+import { defaultTokens, isServer } from "./connect.ts";
 import { diagnose } from "./doctor.ts";
 import { EXIT } from "./exit-codes.ts";
+import { readWhole } from "./options.ts";
 import { type Output, UsageError } from "./output.ts";
 
 const TOKENS = {
@@ -86,47 +87,62 @@ interface Admission {
   readonly records: readonly TokenRecord[];
   /** To be shown, when this process has made it or was given it. */
   readonly token: string | undefined;
+  /** This process has made it. */
+  readonly isNew: boolean;
 }
 
 function admission(input: Input): Admission {
   const given = input.token;
-  const path = input.text("tokens") ?? (existsSync(tokensPath(input)) ? tokensPath(input) : undefined);
-  const kept = path === undefined ? [] : readTokens(path);
-  if (given !== undefined && given.length < SHORTEST_TOKEN) {
-    throw new UsageError(`--token: expected at least ${SHORTEST_TOKEN} characters; leave it out for a good one`);
-  }
-  const token = given ?? (kept.length > 0 ? undefined : newToken());
-  if (token === undefined) return { records: kept, token };
+  const path = tokensPath(input);
+  const kept = input.text("tokens") !== undefined || existsSync(path) ? readTokens(path) : [];
+  if (given !== undefined) checkToken(given);
+  const isNew = given === undefined && kept.length === 0;
+  const token = isNew ? newToken() : given;
+  if (token === undefined) return { records: kept, token, isNew };
   const own: TokenRecord = { name: "admin", agentId: null, rights: "admin", hash: hashOf(token) };
-  return { records: [...kept, own], token };
+  return { records: [...kept, own], token, isNew };
+}
+
+/** @throws UsageError, which does not tell the token. */
+function checkToken(token: string): void {
+  const said = "--token, or SHARED_CONTEXT_TOKEN: expected";
+  if (token.length < SHORTEST_TOKEN) {
+    throw new UsageError(`${said} at least ${SHORTEST_TOKEN} characters; leave it out for a good one`);
+  }
+  if (!/^[\x21-\x7E]+$/.test(token)) {
+    throw new UsageError(`${said} letters, digits and signs of ASCII without spaces, which a header can carry`);
+  }
 }
 
 function tokensPath(input: Input): string {
-  return input.text("tokens") ?? join(input.cwd, ".shared-context", "tokens.json");
+  return input.text("tokens") ?? defaultTokens(input.cwd);
 }
 
 async function runServer(input: Input, output: Output): Promise<number> {
   if (isServer(input.store))
     throw new UsageError("--store: expected a store URL such as sqlite:contexts.db; this is a server");
   const host = input.text("host") ?? "127.0.0.1";
-  const { records, token } = admission(input);
+  const { records, token, isNew } = admission(input);
   const isOpen = host !== "127.0.0.1" && host !== "localhost" && host !== "::1";
   // One that was made up just now is no decision of anybody to open the server to others.
-  if (isOpen && input.text("token") === undefined && records.every(({ name }) => name === "admin")) {
+  if (isOpen && isNew) {
     throw new UsageError(`--host ${host}: others can reach this address; say who may with --token or --tokens`);
   }
+  const port = readWhole(input, "port", { most: 65_535 }) ?? DEFAULT_PORT;
   const manager = await openManager(input.store);
   try {
     await using server = await serve({
       manager,
       tokens: tokensOf(records),
       host,
-      port: readNumber(input, "port", 65_535) ?? DEFAULT_PORT,
-      hosts: listIn(input.text("allow-host")),
-      origins: listIn(input.text("allow-origin")),
-      limits: { maxBodyBytes: readNumber(input, "max-body", 1024 ** 3) ?? 1024 ** 2 },
-      requestsPerSecond: readNumber(input, "rate", 1e9) ?? 2_000,
+      port,
+      hosts: listIn(input, "allow-host", asHost),
+      origins: listIn(input, "allow-origin", asOrigin),
+      limits: { maxBodyBytes: readWhole(input, "max-body", { most: 1024 ** 3 }) ?? 1024 ** 2 },
+      requestsPerSecond: readWhole(input, "rate", { least: 1, most: 1e9 }) ?? 2_000,
       onError: (error) => output.failure(error),
+    }).catch((error: unknown) => {
+      throw cannotListen(error, host, port);
     });
     tellReady(output, server.url, token, input.store);
     await aborted(input.signal);
@@ -161,9 +177,20 @@ function snippet(url: string, bearer: string): string {
   return JSON.stringify({ mcpServers: { "shared-context": server } }, null, 2);
 }
 
-/** A URL without its password. */
+/** A URL without its password, in which there may be an `@` too. */
 function redacted(store: string): string {
-  return store.replace(/\/\/[^@/]*@/, "//***@");
+  return store.replace(/\/\/[^/?#]*@/, "//***@");
+}
+
+function cannotListen(error: unknown, host: string, port: number): unknown {
+  const { code, syscall, message } = error as NodeJS.ErrnoException;
+  if (code === "EADDRINUSE") {
+    return new UsageError(
+      `--port ${port}: something listens on ${host}:${port} already; stop it, or choose another port: 0 picks a free one`,
+    );
+  }
+  if (syscall === undefined) return error;
+  return new UsageError(`--host ${host} --port ${port}: expected an address of this machine to listen on; ${message}`);
 }
 
 function aborted(signal: AbortSignal): Promise<void> {
@@ -173,17 +200,39 @@ function aborted(signal: AbortSignal): Promise<void> {
   });
 }
 
-function listIn(text: string | undefined): string[] {
-  return (text ?? "").split(",").filter((part) => part !== "");
+/** @param read - `undefined` for what cannot be meant. */
+function listIn(input: Input, option: string, { expected, read }: Kind): string[] {
+  const parts = (input.text(option) ?? "").split(",").filter((part) => part !== "");
+  return parts.map((part) => {
+    const value = read(part);
+    if (value !== undefined) return value;
+    throw new UsageError(`--${option}: expected ${expected}; received ${JSON.stringify(part)}`);
+  });
 }
 
-function readNumber(input: Input, option: string, most: number): number | undefined {
-  const text = input.text(option);
-  if (text === undefined) return undefined;
-  const value = /^\d{1,12}$/.test(text) ? Number(text) : Number.NaN;
-  if (value <= most) return value;
-  throw new UsageError(`--${option}: expected a whole number from 0 to ${most}; received ${JSON.stringify(text)}`);
+interface Kind {
+  readonly expected: string;
+  readonly read: (text: string) => string | undefined;
 }
+
+/** As the header Host names it when its port is left out. */
+const asHost: Kind = {
+  expected: "names of hosts such as contexts.example.com, without http:// and port",
+  read: (text) => {
+    const hostname = URL.parse(`http://${text}`)?.hostname;
+    return hostname === text.toLowerCase() ? hostname : undefined;
+  },
+};
+
+/** As the header Origin names it. That of an extension of a browser is none to `URL`. */
+const asOrigin: Kind = {
+  expected: "origins such as https://example.com, without a path",
+  read: (text) => {
+    const { origin } = URL.parse(text) ?? {};
+    const isOrigin = origin === "null" ? /^[a-z][a-z0-9+.-]*:\/\/[^/?#@]+$/.test(text) : origin === text;
+    return isOrigin ? text : undefined;
+  },
+};
 
 // oxlint-disable-next-line typescript/require-await -- a command gives a promise, this one has nothing to wait for
 async function keepTokens(input: Input, output: Output): Promise<number> {
@@ -196,7 +245,7 @@ async function keepTokens(input: Input, output: Output): Promise<number> {
     }
     return EXIT.done;
   }
-  if (name === undefined || (verb !== "add" && verb !== "rm")) {
+  if (name === undefined || name === "" || (verb !== "add" && verb !== "rm")) {
     throw new UsageError("expected token add NAME, token rm NAME, or token ls");
   }
   const others = kept.filter((token) => token.name !== name);
@@ -209,7 +258,9 @@ async function keepTokens(input: Input, output: Output): Promise<number> {
   if (others.length < kept.length) throw new UsageError(`a token is named ${name} already: remove it first`);
   const rights = RIGHTS.find((right) => right === (input.text("rights") ?? "write"));
   if (rights === undefined) throw new UsageError(`--rights: expected one of ${RIGHTS.join(", ")}`);
-  return addToken(path, others, { name, agentId: input.text("agent") ?? null, rights }, output);
+  const agentId = input.text("agent") ?? null;
+  if (agentId === "") throw new UsageError("--agent: expected the id of an agent; leave it out for a token of any");
+  return addToken(path, others, { name, agentId, rights }, output);
 }
 
 function addToken(
