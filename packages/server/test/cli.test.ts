@@ -131,7 +131,49 @@ describe.runIf(hasSqlite)("the command line on a store", () => {
       stdout: '{"imported":0,"existed":2}\n',
     });
     expect((await run(to, ["import"], { stdin: "{" })).code).toBe(2);
-    expect((await run(to, ["import", join(folder, "missing")])).code).toBe(1);
+    for (const command of [
+      ["import", join(folder, "missing")],
+      ["import", folder],
+      ["export", join(folder, "none", "x")],
+    ]) {
+      const told = await run(to, command);
+      expect(told).toMatchObject({ code: 2, stderr: expect.stringContaining(`USAGE: expected a file; ${command[1]}`) });
+    }
+  });
+
+  it("imports up to what is wrong, and says where that is and what it has done", async () => {
+    for (const wrong of ["{", "null", '{"context_id":""}']) {
+      const stdin = `{"context_id":"a","data":{}}\n\n${wrong}\n`;
+      const { stderr } = await run(newStore(), ["import"], { stdin });
+      expect(stderr).toMatch(/^\w+: line 3: .*; 1 imported before it\n$/);
+    }
+  });
+
+  it("takes what stands after -- for an id, and refuses text that is no UTF-8", async () => {
+    const store = newStore();
+    expect((await run(store, ["create", "--json", "--", "-x", "{}"])).code).toBe(0);
+    expect((await run(store, ["get", "--", "-x"])).stdout).toBe("{}\n");
+    const stdin = new Uint8Array([
+      ...new TextEncoder().encode('{"context_id":"b","data":{"a":"'),
+      0xff,
+      0x22,
+      0x7d,
+      0x7d,
+    ]);
+    for (const command of [["create", "b"], ["import"]]) {
+      const told = await run(store, command, { stdin });
+      expect(told).toMatchObject({ code: 2, stderr: expect.stringContaining("expected UTF-8") });
+    }
+    const file = join(folder, "latin1.jsonl");
+    writeFileSync(file, stdin);
+    expect((await run(store, ["import", file])).stderr).toContain("latin1.jsonl: expected UTF-8");
+    expect((await run(store, ["ls"])).stdout).toMatch(/^-x\t.*\n$/);
+  });
+
+  it("refuses a password in the URL of a server, and does not show it", async () => {
+    const { code, stderr } = await run("http://u:secret@127.0.0.1:9", ["ls"]);
+    expect([code, stderr]).toEqual([1, expect.stringContaining("INVALID: url: expected http://host:port")]);
+    expect(stderr).not.toContain("secret");
   });
 
   it("says what is wrong with the store, and which locks are stuck", async () => {
@@ -158,6 +200,8 @@ describe.runIf(hasSqlite)("the command line on a store", () => {
     expect((await run("", ["token", "rm", "ci", ...tokens])).code).toBe(0);
     expect((await run("", ["token", "rm", "ci", ...tokens])).code).toBe(2);
     expect((await run("", ["token", "jump", ...tokens])).code).toBe(2);
+    expect((await run("", ["token", "add", "", ...tokens])).code).toBe(2);
+    expect((await run("", ["token", "add", "e", "--agent", "", ...tokens])).code).toBe(2);
     for (const text of ["{", "{}", "[{}]", '[{"name":"a"}]', '[{"name":"a","hash":"x"}]']) {
       writeFileSync(join(folder, "tokens.json"), text);
       expect((await run("", ["token", "ls", ...tokens])).code).toBe(1);
@@ -169,6 +213,7 @@ describe.runIf(hasSqlite)("the command line on a store", () => {
     expect((await run("", [])).code).toBe(2);
     expect((await run("", ["--version"])).stdout).toBe("0.1.0\n");
     expect((await run("", ["lock", "--help"])).stdout).toContain("-- make deploy");
+    expect((await run("", ["serve", "--help"])).stdout).toMatch(/--token TOKEN +the token to ask for/);
   });
 
   it("refuses to open the server to others without a decision who may use it", async () => {

@@ -15,7 +15,7 @@ export interface Outcome {
 }
 
 export interface Given {
-  readonly stdin?: string;
+  readonly stdin?: string | Uint8Array;
   /** Standard input does not end with that. */
   readonly open?: boolean;
   readonly env?: Record<string, string>;
@@ -67,7 +67,7 @@ async function run(store: string, args: string[], given: Given & { readonly cwd:
   const [stdout, stderr] = [writable(onData, isTTY), writable(() => undefined, isTTY)];
   const code = await main(args, {
     stdin: (async function* () {
-      yield await Promise.resolve(new TextEncoder().encode(stdin));
+      yield await Promise.resolve(typeof stdin === "string" ? new TextEncoder().encode(stdin) : stdin);
       if (open) await once(new EventTarget(), "never");
     })(),
     stdout: stdout.stream,

@@ -12,7 +12,7 @@ export interface OptionHelp {
 /** What was typed, read. */
 export interface Input {
   readonly positionals: readonly string[];
-  /** What stands after `--`. */
+  /** What stands after `--`, to a command that takes a command. */
   readonly rest: readonly string[];
   text(option: string): string | undefined;
   flag(option: string): boolean;
@@ -38,6 +38,8 @@ export interface Command {
   readonly examples: readonly string[];
   /** How many positional arguments there must and may be. */
   readonly takes: readonly [least: number, most: number];
+  /** What stands after `--` is a command to run. */
+  readonly takesCommand?: boolean;
   /** A command that opens what it needs itself gets no connection. */
   readonly run: (input: Input, output: Output, connection: () => Promise<Connection>) => Promise<number>;
 }

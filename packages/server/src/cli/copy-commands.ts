@@ -1,13 +1,13 @@
 /** Many contexts at once: export and import, one JSON object a line. */
 
-import { createReadStream, createWriteStream } from "node:fs";
+import { createReadStream, createWriteStream, type WriteStream } from "node:fs";
 import { once } from "node:events";
-import { createInterface } from "node:readline";
 import { finished } from "node:stream/promises";
 import type { Command, Input } from "./command.ts";
 import { allContexts } from "./context-commands.ts";
 import { EXIT } from "./exit-codes.ts";
-import { Refused, UsageError } from "./output.ts";
+import { isRefused, Refused, UsageError } from "./output.ts";
+import { linesIn } from "./text.ts";
 
 export const copyCommands: readonly Command[] = [
   {
@@ -20,7 +20,7 @@ export const copyCommands: readonly Command[] = [
     async run(input, output, connection) {
       const api = await connection();
       const [path] = input.positionals;
-      const file = path === undefined ? undefined : createWriteStream(path);
+      const file = path === undefined ? undefined : await created(path);
       let count = 0;
       for await (const context of allContexts(api, input.text("prefix"), true)) {
         const line = JSON.stringify(context);
@@ -46,13 +46,12 @@ export const copyCommands: readonly Command[] = [
       const lines = await linesOf(input);
       let imported = 0;
       let existed = 0;
-      for (const [index, line] of lines.entries()) {
-        const { context_id, data } = contextIn(line, index + 1);
+      for (const [index, { text, number }] of lines.entries()) {
         try {
-          await api.send("POST", "/v1/contexts", { body: { context_id, data }, query: { note: "import" } });
+          await api.send("POST", "/v1/contexts", { body: contextIn(text), query: { note: "import" } });
           imported += 1;
         } catch (error) {
-          if (!(error instanceof Refused) || error.problem.code !== "EXISTS") throw error;
+          if (!isRefused(error, ["EXISTS"])) throw inLine(number, imported, error);
           existed += 1;
         }
         if ((index + 1) % 20 === 0 || index + 1 === lines.length) output.progress(index + 1, lines.length, "imported");
@@ -64,22 +63,64 @@ export const copyCommands: readonly Command[] = [
   },
 ];
 
-async function linesOf(input: Input): Promise<string[]> {
-  const [path] = input.positionals;
-  if (path === undefined || path === "-") return (await input.stdin()).split("\n").filter((line) => line.trim() !== "");
-  const lines: string[] = [];
-  const source = createReadStream(path);
-  await once(source, "open");
-  for await (const line of createInterface({ input: source })) if (line.trim() !== "") lines.push(line);
+async function created(path: string): Promise<WriteStream> {
+  const file = createWriteStream(path);
+  try {
+    await once(file, "open");
+  } catch (error) {
+    throw noFile(path, error);
+  }
+  return file;
+}
+
+interface Line {
+  readonly text: string;
+  /** From 1, as an editor counts. */
+  readonly number: number;
+}
+
+async function linesOf({ positionals: [path = "-"], streams }: Input): Promise<Line[]> {
+  const lines: Line[] = [];
+  let number = 0;
+  for await (const text of path === "-" ? linesIn(streams.stdin, "standard input") : linesIn(fileAt(path), path)) {
+    number += 1;
+    if (text.trim() !== "") lines.push({ text, number });
+  }
   return lines;
 }
 
-function contextIn(line: string, number: number): { context_id: unknown; data: unknown } {
+async function* fileAt(path: string): AsyncGenerator<Uint8Array> {
   try {
-    return JSON.parse(line) as { context_id: unknown; data: unknown };
+    yield* createReadStream(path) as AsyncIterable<Uint8Array>;
   } catch (error) {
-    throw new UsageError(
-      `line ${number}: expected a JSON object with context_id and data: ${(error as Error).message}`,
-    );
+    throw noFile(path, error);
   }
+}
+
+function noFile(path: string, error: unknown): UsageError {
+  return new UsageError(`expected a file; ${path} is none that can be used: ${(error as Error).message}`);
+}
+
+function contextIn(line: string): { context_id: unknown; data: unknown } {
+  const value = parsed(line) as { context_id?: unknown; data?: unknown } | null;
+  if (typeof value !== "object" || value === null) throw new UsageError(`${EXPECTED}; received ${typeof value}`);
+  return { context_id: value.context_id, data: value.data };
+}
+
+const EXPECTED = "expected a JSON object with context_id and data";
+
+function parsed(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch (error) {
+    throw new UsageError(`${EXPECTED}: ${(error as Error).message}`);
+  }
+}
+
+/** The same error, with where it was and what had been done before. */
+function inLine(number: number, imported: number, error: unknown): unknown {
+  const told = (detail: string): string => `line ${number}: ${detail}; ${imported} imported before it`;
+  if (error instanceof UsageError) return new UsageError(told(error.message));
+  if (error instanceof Refused) return new Refused({ ...error.problem, detail: told(error.problem.detail) });
+  return error;
 }

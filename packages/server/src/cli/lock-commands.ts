@@ -27,6 +27,7 @@ export const lockCommands: readonly Command[] = [
       "shared-context lock plan budget --as ann -- ./move-money.sh",
     ],
     takes: [1, Infinity],
+    takesCommand: true,
     run: takeLock,
   },
   {

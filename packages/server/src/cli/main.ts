@@ -11,6 +11,7 @@ import { EXIT } from "./exit-codes.ts";
 import { lockCommands } from "./lock-commands.ts";
 import { mcpCommand } from "./mcp-command.ts";
 import { Output, type Terminal, UsageError } from "./output.ts";
+import { wholeText } from "./text.ts";
 import { serverCommands } from "./server-commands.ts";
 import { watchCommands } from "./watch-commands.ts";
 
@@ -103,7 +104,8 @@ function readInput(
   parameters: readonly string[],
   { stdin, env, cwd, signal, ...terminal }: Environment,
 ): { output: Output; input: Input | undefined } {
-  const own = beforeDashes(parameters);
+  // Anywhere else what stands after -- is no option, such as an id that begins with a dash.
+  const own = command.takesCommand === true ? beforeDashes(parameters) : parameters;
   const { values, positionals } = parsed(command, own);
   const text = (option: string): string | undefined => {
     const value = values[option];
@@ -121,11 +123,7 @@ function readInput(
     rest: parameters.slice(own.length + 1),
     text,
     flag,
-    stdin: async () => {
-      const chunks: Uint8Array[] = [];
-      for await (const chunk of stdin) chunks.push(chunk);
-      return new TextDecoder().decode(await new Blob(chunks as Uint8Array<ArrayBuffer>[]).arrayBuffer());
-    },
+    stdin: () => wholeText(stdin, "standard input"),
     streams: { stdin, stdout: terminal.stdout },
     env,
     cwd,
@@ -141,9 +139,7 @@ function parsed(
   command: Command,
   args: readonly string[],
 ): { values: Readonly<Record<string, string | boolean | undefined>>; positionals: string[] } {
-  const options = Object.fromEntries(
-    Object.entries({ ...COMMON, ...command.options }).map(([name, { type }]) => [name, { type }]),
-  );
+  const options = Object.fromEntries(Object.entries(optionsOf(command)).map(([name, { type }]) => [name, { type }]));
   try {
     const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true });
     return { values, positionals };
@@ -152,13 +148,19 @@ function parsed(
   }
 }
 
-function helpOf({ usage, help, options = {}, examples }: Command): string {
+/** Those of the command first; to `serve` a token is another than to who asks a server. */
+function optionsOf({ options }: Command): Readonly<Record<string, OptionHelp>> {
+  return { ...options, ...COMMON, ...options };
+}
+
+function helpOf(command: Command): string {
+  const { usage, help, examples } = command;
   return [
     `shared-context ${usage}`,
     "",
     help,
     "",
-    ...optionLines({ ...options, ...COMMON }),
+    ...optionLines(optionsOf(command)),
     "",
     "Examples:",
     ...examples.map((example) => `  ${example}`),
