@@ -106,7 +106,7 @@ export class RemoteAgent {
     tokenOf: (contextId: string) => number | null,
   ): Promise<Result> {
     const authorOf = (contextId: string): Author => ({ ...this.#author, token: tokenOf(contextId) });
-    return (await transact<JsonObject, Result>(this.#store, run, authorOf, this.#named({}))).result;
+    return transact<JsonObject, Result>(this.#store, run, { authorOf }, this.#named({}));
   }
 
   /**

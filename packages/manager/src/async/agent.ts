@@ -222,8 +222,7 @@ export class AsyncAgent<Data extends object = JsonObject> {
    */
   async transact<Result>(run: (tx: AsyncTransaction<Data>) => Result | PromiseLike<Result>): Promise<Result> {
     this.#checkOpen();
-    const { result } = await transact<Data, Result>(this.#store, run, () => this.#author);
-    return result;
+    return transact<Data, Result>(this.#store, run, { authorOf: () => this.#author });
   }
 
   /**

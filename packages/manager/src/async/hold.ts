@@ -1,7 +1,10 @@
 /** The inside of a lease over a storage: what it holds, how it renews itself, and how it is lost. */
 
+import type { Author } from "../entry.ts";
 import { ContextError, type ErrorDetails, isContextError } from "../errors.ts";
+import type { Plan } from "../plan.ts";
 import type { Holder, SharedStore } from "./shared-store.ts";
+import type { Acting } from "./transaction.ts";
 
 export interface Term {
   readonly agentId: string;
@@ -12,13 +15,17 @@ export interface Term {
 
 type Loss = ErrorDetails["LEASE_LOST"];
 
-export class AsyncHold {
+export class AsyncHold implements Acting {
   readonly author: Holder;
   readonly #store: SharedStore;
   readonly #granted: readonly string[];
   readonly #ttlMs: number;
   readonly #renewUntilMs: number;
   #held: readonly string[];
+  /** What the lease itself has deleted: that is not lost, and whoever creates it again does so without the lease. */
+  readonly #deleted = new Set<string>();
+  /** What it is deleting: that may be told before it is answered. */
+  readonly #leaving = new Map<Promise<boolean>, readonly string[]>();
   #expiresAtMs: number;
   /** Lease time, as this process has it, until which it is held if nobody renews it. */
   #deadlineMs: number;
@@ -82,21 +89,36 @@ export class AsyncHold {
   /** Deletes a context by what `remove` does. */
   async remove(contextId: string, remove: () => Promise<boolean>): Promise<boolean> {
     const wasHeld = this.#held.includes(contextId);
-    const existed = await this.guarded(remove());
+    const existed = await this.guarded(this.parting([contextId], remove));
     if (wasHeld && !existed) await this.#tell(this.#over(contextId, "the context was deleted"));
-    this.letGo([contextId]);
     return existed;
   }
 
-  /** Of what is no longer there. */
-  letGo(contextIds: readonly string[]): void {
-    this.#free(contextIds);
-    this.#held = this.#held.filter((contextId) => !contextIds.includes(contextId));
-    if (this.#held.length === 0) this.#end();
+  /** Deletes contexts in the name of the lease by what `remove` does, if that comes to `true`: its own doing is no loss. */
+  async parting(contextIds: readonly string[], remove: () => Promise<boolean>): Promise<boolean> {
+    const own = contextIds.filter((contextId) => this.#held.includes(contextId));
+    if (own.length === 0) return remove();
+    const removed = remove();
+    this.#leaving.set(removed, own);
+    let hasLeft = false;
+    try {
+      hasLeft = await removed;
+      if (hasLeft) this.#letGo(own);
+    } finally {
+      this.#leaving.delete(removed);
+    }
+    return hasLeft;
+  }
+
+  /** What the lease holds no more because it has deleted it, is written by its agent, as what it has never held. */
+  authorOf(contextId: string, plan: Plan): Author {
+    const isOwn = this.#granted.includes(contextId) && !this.#deleted.has(contextId);
+    return isOwn && !plan.gone.includes(contextId) ? this.author : { ...this.author, token: null };
   }
 
   async renew(): Promise<void> {
     this.check();
+    if (this.#leaving.size > 0) await this.#departures();
     if (this.#held.length === 0) {
       throw new ContextError("LEASE_LOST", this.#over(this.#granted[0] ?? "", "it was released"));
     }
@@ -111,6 +133,7 @@ export class AsyncHold {
 
   async release(): Promise<void> {
     this.check();
+    if (this.#leaving.size > 0) await this.#departures();
     const contextIds = this.#end();
     if (contextIds.length === 0) return;
     try {
@@ -120,6 +143,23 @@ export class AsyncHold {
       await this.#tell(this.#lossIn(error), contextIds);
       throw error;
     }
+  }
+
+  /** What is being deleted has gone, or stays. */
+  async #departures(): Promise<void> {
+    await Promise.allSettled(this.#leaving.keys());
+    this.check();
+  }
+
+  #letGo(contextIds: readonly string[]): void {
+    this.#free(contextIds);
+    for (const contextId of contextIds) this.#deleted.add(contextId);
+    this.#held = this.#held.filter((contextId) => !contextIds.includes(contextId));
+    if (this.#held.length === 0) this.#end();
+  }
+
+  #isLeaving(contextId: string): boolean {
+    return [...this.#leaving.values()].some((contextIds) => contextIds.includes(contextId));
   }
 
   #giveUp(contextIds: readonly string[]): Promise<unknown> {
@@ -181,15 +221,21 @@ export class AsyncHold {
 
   /** Only what is held can be lost: whoever writes after the release is refused, and has lost nothing. */
   #lose(details: Loss, held: readonly string[] = this.#held): Promise<unknown> | undefined {
-    if (this.#lost !== undefined || !held.includes(details.contextId)) return undefined;
+    const { contextId } = details;
+    if (this.#lost !== undefined || !held.includes(contextId) || this.#isLeaving(contextId)) return undefined;
     this.#lost = details;
     this.#store.losses += 1;
     this.#end();
-    // All or none: what is left guards nothing. One by one, for what took one may have taken others.
-    const rest = held.filter((contextId) => contextId !== details.contextId);
-    const given = Promise.all(rest.map((contextId) => this.#giveUp([contextId]).catch(() => undefined)));
+    const given = this.#giveUpRest(held).catch(() => undefined);
     if (this.#controller !== undefined) this.#abort(details);
     return given;
+  }
+
+  /** All or none: what is left guards nothing. One by one, for what took one may take others. */
+  async #giveUpRest(contextIds: readonly string[]): Promise<void> {
+    const { entries } = await this.#store.look(contextIds);
+    const rest = contextIds.filter((_, index) => entries[index]?.lock?.token === this.author.token);
+    await Promise.all(rest.map((contextId) => this.#giveUp([contextId]).catch(() => undefined)));
   }
 
   #listen(): void {

@@ -4,7 +4,6 @@ import { mergeCommand, patchCommand, removeCommand, restoreCommand, updateComman
 import { type SharedContext, wrap } from "../context.ts";
 import type { DeepReadonly, JsonObject } from "../data.ts";
 import { describe } from "../describe.ts";
-import type { Author } from "../entry.ts";
 import { invalid } from "../errors.ts";
 import type { ModifyOptions } from "../modify.ts";
 import type { MergePatch, PatchOperation } from "../patch.ts";
@@ -186,7 +185,7 @@ export class AsyncLease<Data extends object = JsonObject> {
 
   /**
    * Runs a function that reads and writes several contexts, and commits all of it or nothing, as `agent.transact` does.
-   * What the lease holds is written by its token, other contexts in the name of its agent.
+   * What the lease holds is written by its token, other contexts, and those that it has deleted, in the name of its agent.
    *
    * @param run - may be asynchronous, and may run several times.
    * @returns what `run` returns.
@@ -203,12 +202,7 @@ export class AsyncLease<Data extends object = JsonObject> {
   async transact<Result>(run: (tx: AsyncTransaction<Data>) => Result | PromiseLike<Result>): Promise<Result> {
     checkFunction("run", run);
     this.#hold.check();
-    const { agentId } = this;
-    const authorOf = (contextId: string): Author =>
-      this.contextIds.includes(contextId) ? this.#hold.author : { agentId, token: null };
-    const { result, gone } = await this.#hold.guarded(transact<Data, Result>(this.#store, run, authorOf));
-    this.#hold.letGo(gone);
-    return result;
+    return this.#hold.guarded(transact<Data, Result>(this.#store, run, this.#hold));
   }
 
   /**

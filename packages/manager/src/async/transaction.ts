@@ -16,15 +16,15 @@ import type { Named } from "../rules.ts";
 import * as staging from "../staging.ts";
 import type { Planned, SharedStore } from "./shared-store.ts";
 
-type AuthorOf = (contextId: string) => Author;
+/** Who acts by a transaction. */
+export interface Acting {
+  /** In whose name a context is written. @param plan - what the transaction has done so far. */
+  authorOf(contextId: string, plan: Plan): Author;
+  /** Commits a plan that deletes these contexts, by `commit`. */
+  parting?(contextIds: readonly string[], commit: () => Promise<boolean>): Promise<boolean>;
+}
 
 const ATTEMPTS = 50;
-
-/** What a transaction came to, and which contexts it has deleted. */
-export interface Transacted<Result> {
-  readonly result: Result;
-  readonly gone: readonly string[];
-}
 
 /**
  * Runs a function on what is there, and commits what it has planned if all that it has read is still so; else runs it
@@ -33,13 +33,13 @@ export interface Transacted<Result> {
 export async function transact<Data extends object, Result>(
   store: SharedStore,
   run: (tx: AsyncTransaction<Data>) => Result | PromiseLike<Result>,
-  authorOf: AuthorOf,
+  acting: Acting,
   named: Named = {},
-): Promise<Transacted<Result>> {
+): Promise<Result> {
   checkFunction("run", run);
   for (let attempt = 1; ; attempt++) {
     store.checkOpen();
-    const { tx, plan, planned, refused, end } = openTransaction<Data>(store, authorOf);
+    const { tx, plan, planned, refused, end } = openTransaction<Data>(store, acting);
     let result: Result;
     try {
       result = await run(tx);
@@ -52,9 +52,10 @@ export async function transact<Data extends object, Result>(
       end();
     }
     store.checkOpen();
-    if (await store.commitPlan(plan, planned, named)) {
+    const commit = (): Promise<boolean> => store.commitPlan(plan, planned, named);
+    if (await (acting.parting?.(plan.gone, commit) ?? commit())) {
       count(store, refused);
-      return { result, gone: plan.gone };
+      return result;
     }
     if (attempt >= ATTEMPTS) throw await outpaced(store, plan);
     await pause(store.clock, attempt, undefined);
@@ -102,7 +103,7 @@ interface Opened<Data extends object> {
   readonly end: () => void;
 }
 
-let openTransaction: <Data extends object>(store: SharedStore, authorOf: AuthorOf) => Opened<Data>;
+let openTransaction: <Data extends object>(store: SharedStore, acting: Acting) => Opened<Data>;
 
 /**
  * Several contexts, read and written as one: `Transaction`, awaited. Its function may run several times, and may see
@@ -124,7 +125,7 @@ let openTransaction: <Data extends object>(store: SharedStore, authorOf: AuthorO
  */
 export class AsyncTransaction<Data extends object = JsonObject> {
   readonly #store: SharedStore;
-  readonly #authorOf: AuthorOf;
+  readonly #acting: Acting;
   readonly #loaded = new Map<string, Entry | undefined>();
   readonly #history = new Map<string, readonly Entry[]>();
   readonly #plan: Plan;
@@ -134,15 +135,15 @@ export class AsyncTransaction<Data extends object = JsonObject> {
   #contexts = 0;
   #over = false;
 
-  private constructor(store: SharedStore, authorOf: AuthorOf) {
+  private constructor(store: SharedStore, acting: Acting) {
     this.#store = store;
-    this.#authorOf = authorOf;
+    this.#acting = acting;
     this.#plan = new Plan((contextId) => this.#loaded.get(contextId));
   }
 
   static {
-    openTransaction = <Data extends object>(store: SharedStore, authorOf: AuthorOf): Opened<Data> => {
-      const tx = new AsyncTransaction<Data>(store, authorOf);
+    openTransaction = <Data extends object>(store: SharedStore, acting: Acting): Opened<Data> => {
+      const tx = new AsyncTransaction<Data>(store, acting);
       const end = (): void => {
         tx.#over = true;
       };
@@ -255,6 +256,10 @@ export class AsyncTransaction<Data extends object = JsonObject> {
     const existed = this.#accepted(staging.remove(this.#plan, this.#world, command));
     if (existed) this.#planned.push({ kind: "remove", command, next: undefined });
     return existed;
+  }
+
+  #authorOf(contextId: string): Author {
+    return this.#acting.authorOf(contextId, this.#plan);
   }
 
   get #world(): staging.World {

@@ -121,6 +121,28 @@ export const leases: readonly Claim<Ground>[] = [
     },
   },
   {
+    name: "what a lease deletes is not lost: its signal is silent, and it goes on with its other contexts",
+    async check(ground) {
+      const [one, other] = await pairOf(ground);
+      for (const id of ["a", "b", "c"]) await one.create(id, {});
+      const lease = await one.agent("ann").acquire(["a", "b", "c"]);
+      const { signal } = lease;
+      const heard: string[] = [];
+      const stop = one.subscribe(undefined, ({ kind, contextId }) => heard.push(`${kind} ${contextId ?? ""}`));
+      holds(await lease.delete("a"), "the first existed");
+      holds(await lease.transact((tx) => tx.delete("b")), "the second existed");
+      while (!heard.includes("deleted b")) await one.get("c");
+      stop();
+      holds(!signal.aborted, "the signal is silent");
+      await lease.patch("c", { step: 1 });
+      await other.create("a", {});
+      await lease.transact((tx) => tx.patch("a", { step: 1 }));
+      await lease.release();
+      equal((await other.get("c"))?.lockedBy, null, "the owner of the third");
+      equal((await other.get("a"))?.updatedBy, "ann", "who has written what was created again");
+    },
+  },
+  {
     name: "a lock that is broken by another client is lost, and the signal says so",
     async check(ground) {
       const [one, other] = await pairOf(ground);

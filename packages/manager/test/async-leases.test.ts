@@ -1,0 +1,114 @@
+/** Leases over a storage, by what they hear of their contexts and what they do to them themselves. */
+
+import { type AsyncAgent, type AsyncLease, type AsyncSharedContextManager, openManager } from "shared-context-manager";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { refusalOf } from "./support.ts";
+
+let manager: AsyncSharedContextManager;
+let ann: AsyncAgent;
+
+beforeEach(async () => {
+  manager = await openManager("memory:");
+  for (const id of ["a", "b"]) await manager.create(id, {});
+  ann = manager.agent("ann");
+});
+
+afterEach(() => manager.close());
+
+/** Lets everything happen that takes no time of its own. */
+async function passing(): Promise<void> {
+  for (let turn = 0; turn < 5; turn++) await new Promise(setImmediate);
+}
+
+async function ownersOf(...ids: string[]): Promise<(string | null | undefined)[]> {
+  return Promise.all(ids.map(async (id) => (await manager.get(id))?.lockedBy));
+}
+
+describe.each([
+  ["delete", (lease: AsyncLease) => lease.delete("a")],
+  ["transact", (lease: AsyncLease) => lease.transact((tx) => tx.delete("a"))],
+])("a lease that deletes one of its contexts by %s", (_how, remove) => {
+  it("has not lost it, and goes on with the others", async () => {
+    const lease = await ann.acquire(["a", "b"]);
+    const { signal } = lease;
+    await remove(lease);
+    await passing();
+    expect(signal.aborted).toBe(false);
+    await lease.patch("b", { step: 1 });
+    expect(await ownersOf("b")).toEqual(["ann"]);
+    await lease.release();
+    expect(await ownersOf("b")).toEqual([null]);
+  });
+
+  it("is released without a loss when it was the only one", async () => {
+    const result = await ann.withLock("a", async (lease) => {
+      expect(lease.signal.aborted).toBe(false);
+      await remove(lease);
+      return "done";
+    });
+    expect(result).toBe("done");
+    expect((await manager.stats()).leasesLost).toBe(0);
+  });
+
+  it("writes it as its agent, once somebody has created it again", async () => {
+    const lease = await ann.acquire(["a", "b"]);
+    await remove(lease);
+    await manager.create("a", {});
+    await lease.transact(async (tx) => {
+      await tx.patch("a", { step: 1 });
+      await tx.patch("b", { step: 1 });
+    });
+    expect(await manager.get("a")).toMatchObject({ data: { step: 1 }, updatedBy: "ann" });
+    await lease.release();
+  });
+});
+
+describe("a lease whose deletion is refused", () => {
+  it("holds the context as before, and hears when somebody else deletes it", async () => {
+    const lease = await ann.acquire(["a", "b"]);
+    const { signal } = lease;
+    await refusalOf("CONFLICT", lease.delete("a", "7"));
+    await lease.patch("a", { step: 1 });
+    expect(signal.aborted).toBe(false);
+    await manager.delete("a");
+    await passing();
+    expect(signal.aborted).toBe(true);
+    expect(await ownersOf("b")).toEqual([null]);
+  });
+
+  it("has lost it when somebody else was faster, and gives the others back", async () => {
+    const lease = await ann.acquire(["a", "b"]);
+    const [, deleted] = await Promise.allSettled([manager.delete("a"), lease.delete("a")]);
+    expect(deleted).toMatchObject({ status: "rejected", reason: { code: "LEASE_LOST" } });
+    expect(await ownersOf("b")).toEqual([null]);
+  });
+});
+
+it("a lease is released with what it deletes meanwhile", async () => {
+  const lease = await ann.acquire(["a", "b"]);
+  expect(await Promise.all([lease.delete("a"), lease.release()])).toEqual([true, undefined]);
+  expect(await ownersOf("b")).toEqual([null]);
+});
+
+describe("a transaction under a lease", () => {
+  it("deletes what is held, creates it again and goes on with it", async () => {
+    const lease = await ann.acquire("a");
+    await lease.transact(async (tx) => {
+      await tx.delete("a");
+      await tx.create("a", { n: 1 });
+      await tx.patch("a", { n: 2 });
+    });
+    expect(await manager.get("a")).toMatchObject({ version: "1", data: { n: 2 }, lockedBy: null });
+  });
+
+  it("holds still what it would have deleted, when its function throws", async () => {
+    const lease = await ann.acquire("a");
+    const undone = lease.transact(async (tx) => {
+      await tx.delete("a");
+      throw new Error("undo");
+    });
+    await expect(undone).rejects.toThrow("undo");
+    await lease.transact((tx) => tx.patch("a", { n: 1 }));
+    expect(await manager.get("a")).toMatchObject({ data: { n: 1 }, lockedBy: "ann" });
+  });
+});
