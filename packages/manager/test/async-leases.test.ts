@@ -2,13 +2,15 @@
 
 import { type AsyncAgent, type AsyncLease, type AsyncSharedContextManager, openManager } from "shared-context-manager";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { refusalOf } from "./support.ts";
+import { manualClock, type ManualClock, refusalOf } from "./support.ts";
 
+let clock: ManualClock;
 let manager: AsyncSharedContextManager;
 let ann: AsyncAgent;
 
 beforeEach(async () => {
-  manager = await openManager("memory:");
+  clock = manualClock();
+  manager = await openManager("memory:", { clock });
   for (const id of ["a", "b"]) await manager.create(id, {});
   ann = manager.agent("ann");
 });
@@ -61,6 +63,12 @@ describe.each([
     expect(await manager.get("a")).toMatchObject({ data: { step: 1 }, updatedBy: "ann" });
     await lease.release();
   });
+
+  it("has nothing that could be renewed when it was the only one", async () => {
+    const lease = await ann.acquire("a");
+    await remove(lease);
+    expect((await refusalOf("LEASE_LOST", lease.renew())).message).toContain("nothing is held any more");
+  });
 });
 
 describe("a lease whose deletion is refused", () => {
@@ -111,4 +119,55 @@ describe("a transaction under a lease", () => {
     await lease.transact((tx) => tx.patch("a", { n: 1 }));
     expect(await manager.get("a")).toMatchObject({ data: { n: 1 }, lockedBy: "ann" });
   });
+});
+
+describe("a lease on several contexts", () => {
+  it("notices when it renews itself that one was deleted, and gives the others back", async () => {
+    const lease = await ann.acquire(["a", "b"], { ttlMs: 900 });
+    await manager.delete("a");
+    clock.advance(300);
+    await passing();
+    expect(await ownersOf("b")).toEqual([null]);
+    expect((await refusalOf("LEASE_LOST", lease.patch("b", {}))).details.reason).toBe("the context was deleted");
+  });
+});
+
+describe("who has unlocked by force, and why,", () => {
+  it.each([
+    [{ reason: "hang", agentId: "op" }, '"op" had it unlocked by force: hang'],
+    [{ reason: "hang" }, "it was unlocked by force: hang"],
+  ])("is told to the holder: %j", async (options, reason) => {
+    const lease = await ann.acquire("a");
+    const { signal } = lease;
+    await manager.forceUnlock("a", options);
+    await passing();
+    expect(signal.reason).toMatchObject({ code: "LEASE_LOST", details: { reason } });
+    expect((await refusalOf("LEASE_LOST", lease.patch("a", {}))).details.reason).toBe(reason);
+  });
+});
+
+describe("the signal of a lease", () => {
+  it("aborts when it is asked for after the loss, too", async () => {
+    const lease = await ann.acquire(["a", "b"], { ttlMs: Infinity });
+    await manager.forceUnlock("a", { reason: "hang" });
+    const { signal } = lease;
+    await passing();
+    expect(signal.aborted).toBe(true);
+    expect(await ownersOf("b")).toEqual([null]);
+  });
+
+  it("does not abort while all is held", async () => {
+    const lease = await ann.acquire(["a", "b"]);
+    const { signal } = lease;
+    await lease.patch("a", { step: 1 });
+    await lease.renew();
+    await passing();
+    expect(signal.aborted).toBe(false);
+  });
+});
+
+it("a lease that lasts longer than dates can tell never expires, as the lock says", async () => {
+  const lease = await ann.acquire("a", { ttlMs: 1e15 });
+  expect(lease.expiresAt).toBeNull();
+  expect((await manager.get("a"))?.lock?.expiresAt).toBeNull();
 });

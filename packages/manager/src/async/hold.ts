@@ -1,6 +1,9 @@
 /** The inside of a lease over a storage: what it holds, how it renews itself, and how it is lost. */
 
-import type { Author } from "../entry.ts";
+import { readForce } from "../arguments.ts";
+import type { Change } from "../changes.ts";
+import type { SharedContext } from "../context.ts";
+import { type Author, type Entry, LAST_DATE_MS } from "../entry.ts";
 import { ContextError, type ErrorDetails, isContextError } from "../errors.ts";
 import type { Plan } from "../plan.ts";
 import type { Holder, SharedStore } from "./shared-store.ts";
@@ -14,6 +17,9 @@ export interface Term {
 }
 
 type Loss = ErrorDetails["LEASE_LOST"];
+
+const DELETED = "the context was deleted";
+const TAKEN = "the lock has been released or taken over";
 
 export class AsyncHold implements Acting {
   readonly author: Holder;
@@ -50,7 +56,7 @@ export class AsyncHold implements Acting {
 
   /** `null` for never, or when nothing is held. */
   get expiresAtMs(): number | null {
-    return this.#held.length === 0 || this.#ttlMs === Infinity ? null : this.#expiresAtMs;
+    return this.#held.length === 0 || this.#expiresAtMs > LAST_DATE_MS ? null : this.#expiresAtMs;
   }
 
   /** Aborts with LEASE_LOST as soon as it is known here that the lease is lost. */
@@ -90,7 +96,7 @@ export class AsyncHold implements Acting {
   async remove(contextId: string, remove: () => Promise<boolean>): Promise<boolean> {
     const wasHeld = this.#held.includes(contextId);
     const existed = await this.guarded(this.parting([contextId], remove));
-    if (wasHeld && !existed) await this.#tell(this.#over(contextId, "the context was deleted"));
+    if (wasHeld && !existed) await this.#tell(this.#over(contextId, DELETED));
     return existed;
   }
 
@@ -106,6 +112,8 @@ export class AsyncHold implements Acting {
       if (hasLeft) this.#letGo(own);
     } finally {
       this.#leaving.delete(removed);
+      // What was told meanwhile has been taken for its own doing.
+      if (!hasLeft && this.#stopListening !== undefined) void this.#look();
     }
     return hasLeft;
   }
@@ -120,7 +128,7 @@ export class AsyncHold implements Acting {
     this.check();
     if (this.#leaving.size > 0) await this.#departures();
     if (this.#held.length === 0) {
-      throw new ContextError("LEASE_LOST", this.#over(this.#granted[0] ?? "", "it was released"));
+      throw new ContextError("LEASE_LOST", this.#over(this.#granted[0] ?? "", "nothing is held any more"));
     }
     try {
       await this.guarded(this.#renewBy(this.#ttlMs));
@@ -191,10 +199,11 @@ export class AsyncHold implements Acting {
       // Never shorter than it is: a grant or a renewal by hand may have gone further.
       if (nowMs + ttlMs > this.#deadlineMs) await this.#renewBy(ttlMs);
     } catch (error) {
-      // A storage that does not answer may be back before the lease lapses.
-      if (this.#hear(error)) return;
+      const loss = this.#lossIn(error);
+      if (loss !== undefined) void this.#lose(loss);
     }
-    this.#scheduleRenewal();
+    // A storage that does not answer may be back before the lease lapses.
+    if (this.#lost === undefined) this.#scheduleRenewal();
   }
 
   #hear(error: unknown): boolean {
@@ -204,7 +213,7 @@ export class AsyncHold implements Acting {
   }
 
   #lossIn(error: unknown): Loss | undefined {
-    if (isContextError(error, "NOT_FOUND")) return this.#over(error.details.contextId, "the context was deleted");
+    if (isContextError(error, "NOT_FOUND")) return this.#over(error.details.contextId, DELETED);
     return this.#isOurLoss(error) ? error.details : undefined;
   }
 
@@ -241,18 +250,31 @@ export class AsyncHold implements Acting {
   #listen(): void {
     const { token } = this.author;
     const stops = this.#held.map((contextId) =>
-      this.#store.follower.subscribe(contextId, ({ context, revision }) => {
+      this.#store.follower.subscribe(contextId, (change) => {
         // What is told late may be older than the lease.
-        if (revision <= token || context?.lock?.token === token) return;
-        if (!this.#held.includes(contextId)) return;
-        const owner = context?.lockedBy ?? null;
-        const reason = context === undefined ? "the context was deleted" : "the lock has been released or taken over";
-        void this.#lose({ contextId, token, owner, reason });
+        if (change.revision > token) this.#see(contextId, change.context, reasonOf(change));
       }),
     );
     this.#stopListening = () => {
       for (const stop of stops) stop();
     };
+    void this.#look(); // what has happened before is not told
+  }
+
+  /** What a storage that does not answer has to say, the next call says. */
+  async #look(): Promise<void> {
+    const held = this.#held;
+    if (held.length === 0) return;
+    const found = await this.#store.look(held).catch(() => undefined);
+    if (found) for (const [index, contextId] of held.entries()) this.#see(contextId, found.entries[index]);
+  }
+
+  /** How a context is, after whatever has happened to it. */
+  #see(contextId: string, found: Pick<SharedContext, "lock"> | Entry | undefined, reason = TAKEN): void {
+    const { token } = this.author;
+    if (found?.lock?.token === token) return;
+    const owner = found?.lock?.owner ?? null;
+    void this.#lose({ contextId, token, owner, reason: found === undefined ? DELETED : reason });
   }
 
   /** Unless another has it by now. */
@@ -279,4 +301,10 @@ export class AsyncHold implements Acting {
     this.#toldOfLoss = true;
     this.#controller?.abort(new ContextError("LEASE_LOST", details));
   }
+}
+
+/** What the holder is told of a lock that was broken. Nothing is said about one that was given back. */
+function reasonOf({ kind, agentId, note }: Pick<Change, "agentId" | "kind" | "note">): string | undefined {
+  if (kind !== "unlocked" || note === null) return undefined;
+  return readForce(agentId === null ? { reason: note } : { reason: note, agentId }).reason;
 }

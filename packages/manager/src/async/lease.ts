@@ -57,7 +57,10 @@ export class AsyncLease<Data extends object = JsonObject> {
     return expiresAtMs === null ? null : new Date(expiresAtMs);
   }
 
-  /** Aborts with LEASE_LOST as soon as it is known here that the lease is lost. */
+  /**
+   * Aborts with LEASE_LOST as soon as it is known here that the lease is lost. To read it is to listen: only from then on
+   * the reason also says who has unlocked it by force, and why.
+   */
   get signal(): AbortSignal {
     return this.#hold.signal;
   }
