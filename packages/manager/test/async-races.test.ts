@@ -54,6 +54,17 @@ it("a transaction takes the data as it is when it is handed in", async () => {
   expect((await manager.get("x"))?.data).toEqual({ n: 1 });
 });
 
+it("two who begin to wait for each other in the same turn are a deadlock, and one of them hears of it", async () => {
+  const [ann, bob] = [manager.agent("ann"), manager.agent("bob")];
+  for (const id of ["draft", "budget"]) await manager.create(id, {});
+  const held = [await ann.acquire("draft"), await bob.acquire("budget")];
+  const first = ann.acquire("budget", { timeoutMs: 10_000 });
+  const { details } = await refusalOf("DEADLOCK", bob.acquire("draft", { timeoutMs: 10_000 }));
+  expect(details.cycle.map(({ agentId }) => agentId)).toEqual(["bob", "ann"]);
+  await held[1]?.release();
+  expect((await first).agentId).toBe("ann");
+});
+
 describe("a lease on several contexts", () => {
   it("that has lost one gives the others back when it is released", async () => {
     const ann = manager.agent("ann");

@@ -9,10 +9,15 @@ import type { Patient } from "./turnstile.ts";
 /** How to acquire a lease over a storage: by the same options as in process. */
 export type AsyncAcquireOptions = AcquireOptions;
 
-/** All of the contexts or none: at once when they are free and nobody here waits for them, else after a wait. */
+/**
+ * All of the contexts or none: at once when they are free and nobody here waits for them, else after a wait.
+ *
+ * @param check - throws when the caller has been closed: whoever stands in line already is told.
+ */
 export async function acquire<Data extends object>(
   store: SharedStore,
   request: AcquireCommand,
+  check: () => void,
 ): Promise<AsyncLease<Data>> {
   const { contextIds, signal, timeoutMs } = request;
   signal?.throwIfAborted();
@@ -23,12 +28,12 @@ export async function acquire<Data extends object>(
       const details = { contextId: contextIds[0] ?? "", timeoutMs, position: 1, holder: null };
       throw store.refusal(new ContextError("TIMEOUT", details));
     }
-    if (outcome instanceof Busy) return new Seeker<Data>(store, request, patience).seek();
+    if (outcome instanceof Busy) return new Seeker<Data>(store, request, patience).seek(check);
     // The abort has come between the grant and its receipt.
     if (signal?.aborted === true) throw await givenBack(outcome, patience, signal.reason);
     return outcome;
   }
-  return new Seeker<Data>(store, request, patience).seek();
+  return new Seeker<Data>(store, request, patience).seek(check);
 }
 
 /** The lease, or the lock that is in the way. What is granted to somebody who waits no longer is given back. */
@@ -88,10 +93,14 @@ class Seeker<Data extends object> implements Patient {
     this.#patience = patience;
   }
 
-  async seek(): Promise<AsyncLease<Data>> {
+  async seek(check: () => void): Promise<AsyncLease<Data>> {
     const { turnstile, follower } = this.#store;
     const { signal } = this.#request;
-    await this.#checkDeadlock();
+    const isKnown = turnstile.cycle(this) === undefined || (await this.#askHolders());
+    // Nothing is waited for between here and its place in line: two who look at the same time would not see each other.
+    check();
+    const cycle = isKnown ? turnstile.cycle(this) : undefined;
+    if (cycle !== undefined) throw this.#store.refusal(new ContextError("DEADLOCK", { cycle }));
     turnstile.join(this);
     this.#store.waits += 1;
     const stops = this.contextIds.map((contextId) =>
@@ -116,17 +125,18 @@ class Seeker<Data extends object> implements Patient {
     }
   }
 
-  /** Who holds what is known here from what has been told, and that may be late: asked again before it is decided on. */
-  async #checkDeadlock(): Promise<void> {
-    const { turnstile } = this.#store;
-    if (turnstile.cycle(this) === undefined) return;
+  /**
+   * Who holds what is known here from what has been told, and that may be late: asked again before it is decided on.
+   *
+   * @returns whether the answer has come in time.
+   */
+  async #askHolders(): Promise<boolean> {
     for (const contextId of this.contextIds) {
       const entry = await within(this.#store.load(contextId), this.#patience);
-      if (entry === LATE) return;
-      turnstile.holds(contextId, entry?.lock?.owner ?? null);
+      if (entry === LATE) return false;
+      this.#store.turnstile.holds(contextId, entry?.lock?.owner ?? null);
     }
-    const cycle = turnstile.cycle(this);
-    if (cycle !== undefined) throw this.#store.refusal(new ContextError("DEADLOCK", { cycle }));
+    return true;
   }
 
   /** Something has happened: it may be first in line, or the lock may be free. */

@@ -1,6 +1,7 @@
 import { checkFunction, checkId, type ExpectedVersion, type WriteOptions } from "../arguments.ts";
 import type { LockOptions } from "../agent.ts";
 import {
+  type AcquireCommand,
   acquireCommand,
   createCommand,
   mergeCommand,
@@ -42,7 +43,9 @@ export class AsyncAgent<Data extends object = JsonObject> {
   readonly agentId: string;
   readonly #store: SharedStore;
   readonly #author: Author;
-  #closed = false;
+  /** Calls that may come to a lock. */
+  readonly #locking = new Set<Promise<unknown>>();
+  #closing: Promise<void> | undefined;
 
   private constructor(store: SharedStore, agentId: string) {
     this.agentId = agentId;
@@ -238,7 +241,7 @@ export class AsyncAgent<Data extends object = JsonObject> {
    */
   async lock(contextId: string, options?: LockOptions): Promise<boolean> {
     this.#checkOpen();
-    return lock(this.#store, contextId, this.agentId, options);
+    return this.#noting(lock(this.#store, contextId, this.agentId, options));
   }
 
   /**
@@ -271,10 +274,7 @@ export class AsyncAgent<Data extends object = JsonObject> {
    */
   async acquire(contextIds: string | readonly string[], options?: AsyncAcquireOptions): Promise<AsyncLease<Data>> {
     this.#checkOpen();
-    const lease = await acquire<Data>(this.#store, acquireCommand(this.agentId, contextIds, options));
-    if (!this.#closed && !this.#store.closed) return lease;
-    await lease.release().catch(() => undefined); // it was closed between the grant and its receipt
-    throw new ContextError("CLOSED", this.#closed ? { agentId: this.agentId } : {});
+    return this.#noting(this.#acquire(acquireCommand(this.agentId, contextIds, options)));
   }
 
   /**
@@ -310,20 +310,26 @@ export class AsyncAgent<Data extends object = JsonObject> {
 
   /**
    * Releases everything that the agent holds, under whatever handle and in whatever process it got it, and takes it out
-   * of the queues of this process. Closing twice does no harm; any other call afterwards is CLOSED.
+   * of the queues of this process. Closing twice does no harm; any other call afterwards is CLOSED. Once the manager is
+   * closed there is nothing to do.
    *
-   * @throws {@link ContextError} UNAVAILABLE, INDETERMINATE: then what it still holds lapses in its time.
+   * @throws {@link ContextError} UNAVAILABLE, INDETERMINATE, or CLOSED when the manager is closed meanwhile: then what it
+   *   still holds lapses in its time.
    * @example
    * ```ts
    * await planner.close();
    * ```
    */
   async close(): Promise<void> {
-    if (this.#closed) return;
-    this.#closed = true;
+    await (this.#closing ??= this.#close());
+  }
+
+  async #close(): Promise<void> {
+    if (this.#store.closed) return;
     const { agentId } = this;
     const closed = new ContextError("CLOSED", { agentId });
     for (const waiter of this.#store.turnstile.waitersOf(agentId)) waiter.fail(closed);
+    await Promise.allSettled(this.#locking); // or a lock that is on its way would stay
     for await (const { contextId, lock: held } of this.#store.entries("")) {
       if (held?.owner !== agentId) continue;
       try {
@@ -335,8 +341,29 @@ export class AsyncAgent<Data extends object = JsonObject> {
     }
   }
 
+  /** Until it is over, closing waits for it. */
+  async #noting<Result>(call: Promise<Result>): Promise<Result> {
+    this.#locking.add(call);
+    try {
+      return await call;
+    } finally {
+      this.#locking.delete(call);
+    }
+  }
+
+  async #acquire(command: AcquireCommand): Promise<AsyncLease<Data>> {
+    const lease = await acquire<Data>(this.#store, command, () => this.#checkOpen());
+    try {
+      this.#checkOpen();
+    } catch (error) {
+      await lease.release().catch(() => undefined); // it was closed between the grant and its receipt
+      throw error;
+    }
+    return lease;
+  }
+
   #checkOpen(): void {
-    if (this.#closed) throw new ContextError("CLOSED", { agentId: this.agentId });
+    if (this.#closing !== undefined) throw new ContextError("CLOSED", { agentId: this.agentId });
     this.#store.checkOpen();
   }
 }

@@ -60,6 +60,7 @@ export let storeOf: <Data extends object>(manager: AsyncSharedContextManager<Dat
  */
 export class AsyncSharedContextManager<Data extends object = JsonObject> {
   readonly #store: SharedStore;
+  #closing: Promise<void> | undefined;
 
   private constructor(store: SharedStore) {
     this.#store = store;
@@ -446,6 +447,10 @@ export class AsyncSharedContextManager<Data extends object = JsonObject> {
    * ```
    */
   async close(): Promise<void> {
+    await (this.#closing ??= this.#close());
+  }
+
+  async #close(): Promise<void> {
     if (this.#store.closed) return;
     for (const waiter of this.#store.turnstile.waitersOf(undefined)) waiter.fail(new ContextError("CLOSED", {}));
     await this.#store.close();
