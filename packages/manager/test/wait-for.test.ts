@@ -1,7 +1,7 @@
 /** Waiting for a condition: the present snapshot, or the first one to come, that satisfies it. */
 
 import { getEventListeners } from "node:events";
-import { type Agent, type SharedContext, SharedContextManager } from "shared-context-manager";
+import { type Agent, type Clock, openManager, type SharedContext, SharedContextManager } from "shared-context-manager";
 import { beforeEach, describe, expect, it } from "vitest";
 import { type ManualClock, manualClock, refusalOf, settled } from "./support.ts";
 
@@ -239,6 +239,29 @@ describe("the time a wait may take", () => {
     await Promise.all(waits);
     expect(ends).toEqual([100, 200, 300]);
     expectNothingLeft();
+  });
+
+  it.each([
+    ["in process", (clock: Clock) => new SharedContextManager<Plan>({ clock })],
+    ["over a storage", (clock: Clock) => openManager<Plan>("memory:", { clock })],
+  ])("is not up when a timer fires early, %s", async (_where, open) => {
+    const early: Clock = {
+      wallMs: () => Date.now(),
+      leaseMs: () => performance.now(),
+      setTimer(callback, delayMs) {
+        const timer = setTimeout(callback, Math.min(delayMs, 1));
+        return () => clearTimeout(timer);
+      },
+    };
+    const eager = await open(early);
+    await eager.create("plan", {});
+    const wait = eager.waitFor("plan", approved, { timeoutMs: 60_000 });
+    await new Promise((resolve) => {
+      setTimeout(resolve, 20);
+    });
+    await eager.agent("ann").patch("plan", { approved: true });
+    expect((await wait).version).toBe("2");
+    await eager.close();
   });
 
   it("is not up any more once the condition holds", async () => {

@@ -21,6 +21,18 @@ export interface Patience {
   readonly signal: AbortSignal | undefined;
 }
 
+/** Calls back when that lease time has come, at once if it has: a timer may fire early. @returns the cancellation. */
+export function whenTimeHasCome(clock: Clock, atMs: number, callback: () => void): () => void {
+  let cancel: (() => void) | undefined;
+  const look = (): void => {
+    const leftMs = atMs - clock.leaseMs();
+    if (leftMs <= 0) callback();
+    else cancel = clock.setTimer(look, leftMs, true);
+  };
+  if (atMs !== Infinity) look();
+  return () => cancel?.();
+}
+
 /** @throws the reason of the signal, or what the work rejects with. */
 export async function within<Value>(
   work: Promise<Value>,
@@ -30,12 +42,7 @@ export async function within<Value>(
   let cancel: (() => void) | undefined;
   let onAbort: (() => void) | undefined;
   const ended = new Promise<typeof LATE>((resolve, reject) => {
-    const look = (): void => {
-      const leftMs = lateAtMs - clock.leaseMs();
-      if (leftMs <= 0) resolve(LATE);
-      else cancel = clock.setTimer(look, leftMs, true);
-    };
-    if (lateAtMs !== Infinity) look();
+    cancel = whenTimeHasCome(clock, lateAtMs, () => resolve(LATE));
     onAbort = () => reject(signal?.reason as Error);
     signal?.addEventListener("abort", onAbort);
     if (signal?.aborted === true) onAbort();

@@ -2,7 +2,7 @@ import { entryOf, type SharedContext, wrap } from "../context.ts";
 import { Cursor } from "../cursor.ts";
 import { ContextError } from "../errors.ts";
 import { type Predicate, satisfies, timeoutDetails } from "../wait-for.ts";
-import { LATE, within } from "./patience.ts";
+import { LATE, whenTimeHasCome, within } from "./patience.ts";
 import type { SharedStore } from "./shared-store.ts";
 
 /** The context as soon as it satisfies the predicate: as it is, or after one of the changes to come. */
@@ -18,24 +18,17 @@ export async function waitFor<Data extends object>(
   const endsAtMs = clock.leaseMs() + timeoutMs;
   let isLate = false;
   let last: SharedContext<Data> | undefined;
-  const cancel =
-    timeoutMs === Infinity
-      ? undefined
-      : clock.setTimer(
-          () => {
-            isLate = true;
-            cursor.end();
-          },
-          timeoutMs,
-          true,
-        );
+  const cancel = whenTimeHasCome(clock, endsAtMs, () => {
+    isLate = true;
+    cursor.end();
+  });
   try {
     for await (const { context } of cursor) {
       if (context !== undefined && satisfies(predicate, context)) return context;
       last = context;
     }
   } finally {
-    cancel?.();
+    cancel();
   }
   if (!isLate) throw new ContextError("CLOSED", {});
   // It looks once, however late that is; where no answer comes, the last that was told is what there is to tell.
