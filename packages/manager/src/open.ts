@@ -11,7 +11,7 @@ import { describe } from "./describe.ts";
 import type { Engine, EngineOptions } from "./engine.ts";
 import { checkHost, checkParameters, type EngineUrl, parseUrl } from "./engine-url.ts";
 import { MemoryEngine } from "./engines/memory.ts";
-import { asUnavailable } from "./async/committer.ts";
+import { asUnavailable } from "./async/reading.ts";
 import { invalid } from "./errors.ts";
 import type { SchemaOption } from "./schema.ts";
 

@@ -21,6 +21,7 @@ import type { Follower } from "./follower.ts";
 import { Known } from "./known.ts";
 import { type Revision, revisionsOf } from "./outcomes.ts";
 import { type Found, type Job, type Planned, type Queued, Round } from "./planning.ts";
+import { asUnavailable } from "./reading.ts";
 
 /** One is planned while the storage works on the other. */
 const ROUNDS_AT_ONCE = 2;
@@ -236,13 +237,6 @@ function rejectWith({ reject }: Queued, outcome: Rejection): void {
   } catch (error) {
     reject(error);
   }
-}
-
-export function asUnavailable(error: unknown): unknown {
-  if (error instanceof ContextError) return error;
-  const failure = new ContextError("UNAVAILABLE", { reason: error instanceof Error ? error.message : String(error) });
-  failure.cause = error;
-  return failure;
 }
 
 function pauseFor(attempts: number): Promise<void> | undefined {

@@ -3,10 +3,11 @@
 import { Audience, passes } from "../audience.ts";
 import { type Change, type ChangeRecord, changeOf, type ContextFilter, currentOf } from "../changes.ts";
 import type { Eventually, Gap, Log, Reader, Records } from "../cursor.ts";
-import type { Engine, EngineChange } from "../engine.ts";
+import type { EngineChange } from "../engine.ts";
 import type { JsonObject } from "../data.ts";
 import type { Entry } from "../entry.ts";
 import { report } from "../report.ts";
+import type { Reading } from "./reading.ts";
 import { readStretch, type Stretch } from "./stretch.ts";
 
 interface Place {
@@ -36,7 +37,7 @@ const ENTRIES_AT_ONCE = 500;
 const HEARTBEAT_MS = 1_000;
 
 export class Follower implements Log {
-  readonly #engine: Engine;
+  readonly #engine: Reading;
   readonly #places = new Map<Reader, Place>();
   readonly #readers = new Audience<Place>();
   readonly #subscribers = new Audience<Subscriber>();
@@ -52,7 +53,7 @@ export class Follower implements Log {
   #pullAgain = false;
   #isClosed = false;
 
-  constructor(engine: Engine, head: number) {
+  constructor(engine: Reading, head: number) {
     this.#engine = engine;
     this.#head = head;
   }

@@ -17,6 +17,7 @@ import { writerOf } from "../writers.ts";
 import { Committer } from "./committer.ts";
 import type { Job, View } from "./planning.ts";
 import { Follower } from "./follower.ts";
+import { type Reading, readingOf } from "./reading.ts";
 import { allEntries, Busy, type GrantCommand, type Holder, type Planned, type SharedStore } from "./shared-store.ts";
 import { Turnstile } from "./turnstile.ts";
 
@@ -42,6 +43,7 @@ export class AsyncStore implements SharedStore {
   losses = 0;
   closed = false;
   readonly #maxContexts: number;
+  readonly #reading: Reading;
   readonly #committer: Committer;
 
   constructor({ engine, clock, admission, maxContexts, head }: AsyncStoreOptions) {
@@ -49,7 +51,8 @@ export class AsyncStore implements SharedStore {
     this.clock = clock;
     this.admission = admission;
     this.#maxContexts = maxContexts;
-    this.follower = new Follower(engine, head);
+    this.#reading = readingOf(engine, () => this.checkOpen());
+    this.follower = new Follower(this.#reading, head);
     this.#committer = new Committer(engine, clock, this.counters, this.follower);
   }
 
@@ -68,21 +71,21 @@ export class AsyncStore implements SharedStore {
 
   async load(contextId: string): Promise<Entry | undefined> {
     checkStorable(contextId);
-    const { entries, head } = await this.engine.load([contextId]);
+    const { entries, head } = await this.#reading.load([contextId]);
     this.follower.saw(head);
     return entries[0];
   }
 
   look(contextIds: readonly string[], counts?: boolean): Promise<Loaded> {
-    return this.engine.load(contextIds, counts);
+    return this.#reading.load(contextIds, counts);
   }
 
   page(options: { prefix: string; after: string | undefined; limit: number }): Promise<EnginePage> {
-    return this.engine.list(options);
+    return this.#reading.list(options);
   }
 
   history(contextId: string): Promise<readonly Entry[]> {
-    return this.engine.history(contextId);
+    return this.#reading.history(contextId);
   }
 
   entries(prefix: string): AsyncIterableIterator<Entry> {
@@ -233,11 +236,11 @@ export class AsyncStore implements SharedStore {
   }
 
   operations(after: number, limit: number): Promise<EngineChanges> {
-    return this.engine.changes({ after, limit });
+    return this.#reading.changes({ after, limit });
   }
 
   run<Result>(job: Job<Result>): Promise<Result> {
-    return this.#committer.run(job);
+    return this.closed ? Promise.reject(new ContextError("CLOSED", {})) : this.#committer.run(job);
   }
 
   world(view: View): staging.World {
@@ -292,7 +295,7 @@ export class AsyncStore implements SharedStore {
   async #withWriters(error: ContextError<"CONFLICT">): Promise<ContextError> {
     const { contextId, conflicts, writers, current } = error.details;
     if (!writers.includes(null)) return error;
-    const versions = [...(await this.engine.history(contextId)), entryOf(current)];
+    const versions = [...(await this.#reading.history(contextId)), entryOf(current)];
     const found = conflicts.map(({ path }) => writerOf(path, versions));
     return new ContextError("CONFLICT", { ...error.details, writers: found });
   }

@@ -45,7 +45,7 @@ export async function transact<Data extends object, Result>(
       result = await run(tx);
     } catch (error) {
       // What it has thrown at may have been half old and half new: then that is no reason.
-      if (attempt < ATTEMPTS && !store.closed && !(await isCurrent(store, plan))) continue;
+      if (attempt < ATTEMPTS && !store.closed && (await isOutdated(store, plan))) continue;
       count(store, refused);
       throw error;
     } finally {
@@ -72,6 +72,11 @@ export async function isCurrent(store: SharedStore, plan: Plan): Promise<boolean
   const { steps } = plan;
   const { entries } = await store.look(steps.map(({ contextId }) => contextId));
   return steps.every(({ found }, index) => found?.revision === entries[index]?.revision);
+}
+
+/** Where nobody can say, what was thrown is the better answer. */
+async function isOutdated(store: SharedStore, plan: Plan): Promise<boolean> {
+  return !(await isCurrent(store, plan).catch(() => true));
 }
 
 /** Others have been faster every time. */
