@@ -197,7 +197,7 @@ export class Hold implements Holder, Item {
   #over(): ContextError<"LEASE_LOST"> {
     const contextId = this.contextIds[0] ?? "";
     const owner = this.store.entries.get(contextId)?.lock?.owner ?? null;
-    const reason = this.covers(contextId) ? "it was released" : "it has deleted what it held";
+    const reason = this.#deleted.length > 0 ? "it has deleted what it held" : "it was released";
     return new ContextError("LEASE_LOST", { contextId, token: this.token, owner, reason });
   }
 

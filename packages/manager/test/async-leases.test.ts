@@ -67,7 +67,7 @@ describe.each([
   it("has nothing that could be renewed when it was the only one", async () => {
     const lease = await ann.acquire("a");
     await remove(lease);
-    expect((await refusalOf("LEASE_LOST", lease.renew())).message).toContain("nothing is held any more");
+    expect((await refusalOf("LEASE_LOST", lease.renew())).message).toContain("it has deleted what it held");
   });
 });
 

@@ -128,7 +128,8 @@ export class AsyncHold implements Acting {
     this.check();
     if (this.#leaving.size > 0) await this.#departures();
     if (this.#held.length === 0) {
-      throw new ContextError("LEASE_LOST", this.#over(this.#granted[0] ?? "", "nothing is held any more"));
+      const reason = this.#deleted.size > 0 ? "it has deleted what it held" : "it was released";
+      throw new ContextError("LEASE_LOST", this.#over(this.#granted[0] ?? "", reason));
     }
     try {
       await this.guarded(this.#renewBy(this.#ttlMs));
