@@ -1,9 +1,10 @@
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { agentsOf, findCycle, lockWarning } from "../inspector/src/agents.ts";
 import { differences, isSame, operationsOf } from "../inspector/src/difference.ts";
 import { formatAge, formatBytes, formatCountdown, visible } from "../inspector/src/format.ts";
 import { select } from "../inspector/src/list.ts";
+import { Pace } from "../inspector/src/pace.ts";
 import { apiPath, hashOf, readPlace } from "../inspector/src/place.ts";
 import { bucketed, increase, SECONDS, Series } from "../inspector/src/series.ts";
 import { curlOf } from "../inspector/src/snippets.ts";
@@ -154,6 +155,30 @@ describe("a windowed list", () => {
     expect(found.map(({ version }) => Number(version))).toEqual(
       found.map((item) => Number(item.version)).sort((one, other) => other - one),
     );
+  });
+});
+
+describe("what is read again when it changes", () => {
+  it("is read at once, and then at most so often, also while it changes on and on", async () => {
+    vi.useFakeTimers();
+    try {
+      const readAt: number[] = [];
+      const startMs = performance.now();
+      const pace = new Pace(() => readAt.push(performance.now() - startMs), 250);
+      for (let changes = 0; changes < 9; changes++) {
+        pace.ask();
+        await vi.advanceTimersByTimeAsync(100);
+      }
+      expect(readAt).toEqual([0, 250, 500, 750]);
+      await vi.advanceTimersByTimeAsync(1_000);
+      expect(readAt).toEqual([0, 250, 500, 750, 1_000]); // the last change is not forgotten
+      pace.ask();
+      pace.stop();
+      await vi.advanceTimersByTimeAsync(1_000);
+      expect(readAt).toHaveLength(5);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 });
 

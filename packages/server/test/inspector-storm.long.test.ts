@@ -1,5 +1,6 @@
 /** Many agents write at once, the server is killed in between, and the page has the numbers of the API. */
 
+import { setTimeout as pause } from "node:timers/promises";
 import { type AsyncSharedContextManager, isContextError } from "shared-context-manager";
 import { describe, expect, it } from "vitest";
 import { canRun, Stage } from "../inspector/test/stage.ts";
@@ -43,6 +44,40 @@ describe.skipIf(!canRun)("a storm of 5,000 changes, with the server killed in th
   });
 });
 
+describe.skipIf(!canRun)("a context that is written again and again", { timeout: 60_000 }, () => {
+  const stage = new Stage();
+
+  it("is shown as it goes on, data and history, and not only when the writes stop", async () => {
+    const agent = stage.manager.agent("one");
+    await agent.create("plan", { step: 1 });
+    await stage.open("/#/context/plan");
+    await stage.page.getByRole("treeitem", { name: "step" }).waitFor();
+    const over = new AbortController();
+    const writing = (async () => {
+      while (!over.signal.aborted) {
+        await agent.patch("plan", [{ op: "increment", path: "/step" }]);
+        await pause(50);
+      }
+    })();
+    try {
+      const step = async (): Promise<number> =>
+        Number(/step:(\d+)/.exec((await stage.page.getByRole("tree").textContent()) ?? "")?.[1]);
+      await expect.poll(step, { timeout: 10_000 }).toBeGreaterThan(1);
+      const shown = await step();
+      await expect.poll(step, { timeout: 10_000 }).toBeGreaterThan(shown);
+      await stage.page.getByRole("tab", { name: "History" }).click();
+      const versions = async (): Promise<number> =>
+        Number(/(\d+) versions/.exec((await stage.page.locator(".history").textContent()) ?? "")?.[1]);
+      await expect.poll(versions, { timeout: 10_000 }).toBeGreaterThan(1);
+      const kept = await versions();
+      await expect.poll(versions, { timeout: 10_000 }).toBeGreaterThan(kept);
+    } finally {
+      over.abort();
+      await writing;
+    }
+  });
+});
+
 /** The only writer of a context: what it has written is there in its version, also when no answer came. */
 async function writeAll(manager: AsyncSharedContextManager, id: string): Promise<void> {
   const agent = manager.agent(`writer of ${id}`);
@@ -55,9 +90,7 @@ async function writeAll(manager: AsyncSharedContextManager, id: string): Promise
       const code = isContextError(error) ? error.code : undefined;
       // Written, and not told: the version is another one already.
       if (code !== "UNAVAILABLE" && code !== "INDETERMINATE" && code !== "CONFLICT") throw error;
-      await new Promise((resolve) => {
-        setTimeout(resolve, 50);
-      });
+      await pause(50);
     }
   }
 }

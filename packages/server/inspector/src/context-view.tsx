@@ -1,11 +1,11 @@
-import { useCallback, useEffect, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 import { Actions } from "./actions.tsx";
 import { ApiError } from "./api.ts";
 import { ConflictList } from "./conflict-list.tsx";
 import { CopyButton } from "./copy.tsx";
 import { formatAge, formatBytes, formatTime, visible } from "./format.ts";
 import { HistoryView } from "./history-view.tsx";
-import { useNow, useStore } from "./hooks.ts";
+import { useNow, useReading, useStore } from "./hooks.ts";
 import { LockBadge } from "./overview.tsx";
 import { curlOf } from "./snippets.ts";
 import { TreeView } from "./tree-view.tsx";
@@ -74,7 +74,7 @@ function useLoaded(contextId: string) {
   const [problem, setProblem] = useState<string | undefined>();
   const { api } = store;
   const item = store.state.contexts.get(contextId);
-  const load = useCallback(async (): Promise<void> => {
+  const load = async (): Promise<void> => {
     try {
       const [context, blame] = await Promise.all([api.get(contextId), api.blame(contextId).catch(() => [])]);
       // Answers may overtake each other.
@@ -85,16 +85,10 @@ function useLoaded(contextId: string) {
     } catch (error) {
       setProblem(error instanceof ApiError ? error.problem.detail : "The server does not answer.");
     }
-  }, [api, contextId]);
-  const isHere = item !== undefined;
-  const tag = `${item?.incarnation ?? ""}.${item?.version ?? ""}`;
-  const isFirst = loaded === undefined && problem === undefined;
-  useEffect(() => {
-    if (!isHere && !isFirst) return undefined;
-    // A context that changes sixty times a second is read four times.
-    const timer = setTimeout(() => void load(), isFirst ? 0 : 250);
-    return () => clearTimeout(timer);
-  }, [load, isHere, tag]);
+  };
+  const isWanted = item !== undefined || (loaded === undefined && problem === undefined);
+  // A context that changes sixty times a second is read four times.
+  useReading(() => (isWanted ? load() : undefined), 250, [api, contextId, item?.incarnation, item?.version]);
   return { loaded, problem, reload: () => void load() };
 }
 

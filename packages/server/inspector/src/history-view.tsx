@@ -4,7 +4,7 @@ import { ApiError } from "./api.ts";
 import { Cell } from "./conflict-list.tsx";
 import { type Difference, differences } from "./difference.ts";
 import { formatTime, visible } from "./format.ts";
-import { useStore } from "./hooks.ts";
+import { useReading, useStore } from "./hooks.ts";
 import type { ContextBody } from "./types.ts";
 
 const STEP_MS = 900;
@@ -79,25 +79,23 @@ function useHistory(context: ContextBody) {
   const { api } = useStore();
   const [versions, setVersions] = useState<readonly ContextBody[]>([]);
   const [problem, setProblem] = useState<string | undefined>();
-  const isFirst = versions.length === 0;
-  useEffect(() => {
-    let isOver = false;
-    const load = async (): Promise<void> => {
-      try {
-        const read = await api.history(context.context_id);
-        if (!isOver) setVersions(read);
-      } catch (error) {
-        if (!isOver && isFirst)
-          setProblem(error instanceof ApiError ? error.problem.detail : "The server does not answer.");
-      }
-    };
-    const timer = setTimeout(() => void load(), isFirst ? 0 : 500);
-    return () => {
-      isOver = true;
-      clearTimeout(timer);
-    };
-  }, [context.context_id, context.version, context.incarnation]);
-  return { versions, problem };
+  const load = async (): Promise<void> => {
+    try {
+      const read = await api.history(context.context_id);
+      // Answers may overtake each other.
+      setVersions((before) => (lastRevision(before) > lastRevision(read) ? before : read));
+      setProblem(undefined);
+    } catch (error) {
+      setProblem(error instanceof ApiError ? error.problem.detail : "The server does not answer.");
+    }
+  };
+  useReading(load, 500, [api, context.context_id, context.version, context.incarnation]);
+  // What has been read stays.
+  return { versions, problem: versions.length === 0 ? problem : undefined };
+}
+
+function lastRevision(versions: readonly ContextBody[]): number {
+  return versions.at(-1)?.revision ?? 0;
 }
 
 interface SliderProps {
