@@ -93,7 +93,6 @@ function tooLarge(maxBodyBytes: number): HttpError {
     "BODY_TOO_LARGE",
     `the body: at most ${maxBodyBytes} bytes are read; split the data over several contexts, or start the server with a larger --max-body`,
     { max_body_bytes: maxBodyBytes },
-    { connection: "close" },
   );
 }
 

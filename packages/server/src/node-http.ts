@@ -12,12 +12,27 @@ import { knownTarget, type Target } from "./target.ts";
 /** Answers one request. */
 export function respond(core: Core, incoming: IncomingMessage, outgoing: ServerResponse, writeTimeoutMs: number): void {
   answerTo(core, incoming, outgoing)
-    .then((reply) => send(reply, outgoing, writeTimeoutMs))
+    .then((reply) => send(reply, incoming, outgoing, writeTimeoutMs))
     // The connection broke: the client sees the answer cut off.
     .catch(() => outgoing.destroy());
 }
 
-function send({ status, headers, body }: Reply, outgoing: ServerResponse, writeTimeoutMs: number): void {
+/** Connections on which a request is still coming that has its answer already. */
+const answered = new WeakSet<Duplex>();
+
+function noteUnread(incoming: IncomingMessage): void {
+  const { socket } = incoming;
+  answered.add(socket);
+  incoming.once("end", () => answered.delete(socket));
+}
+
+function send(
+  { status, headers, body }: Reply,
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+  writeTimeoutMs: number,
+): void {
+  if (!incoming.complete) noteUnread(incoming);
   if (isFlow(body)) {
     // It ends with its connection, as readers of events expect: a chunk around each event would be four writes for one.
     outgoing.removeHeader("transfer-encoding");
@@ -91,8 +106,8 @@ class NodeRequest implements ApiRequest {
     const incoming = this.#incoming;
     return new Promise((resolve, reject) => {
       const refuse = (error: Error): void => {
-        // It is not read to its end, and the answer that says why still has to go out.
-        incoming.removeAllListeners("data").pause();
+        // What still comes is dropped, until the request has taken too long: who is cut off while sending reads no answer.
+        incoming.removeAllListeners("data").resume();
         reject(error);
       };
       incoming.on("data", (chunk: Uint8Array) => {
@@ -178,7 +193,7 @@ const MALFORMED: Readonly<Record<string, { status: string; code: string; detail:
 
 /** What is no HTTP is told so, as far as the connection lets through. */
 export function refuseMalformed(error: Error & { code?: string }, socket: Duplex): void {
-  if (!socket.writable || error.code === "ECONNRESET") {
+  if (!socket.writable || error.code === "ECONNRESET" || answered.has(socket)) {
     socket.destroy();
     return;
   }

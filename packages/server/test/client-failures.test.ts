@@ -174,9 +174,11 @@ describe("tokens", () => {
     try {
       const client = await small.client();
       expect((await refusalOf("TOO_LARGE", client.create("a", { text: "x".repeat(120) }))).details.bytes).toBe(131);
-      expect((await refusalOf("TOO_LARGE", client.create("a", { text: "x".repeat(900) }))).details.maxDataBytes).toBe(
-        200,
-      );
+      const data = { text: "é".repeat(900) };
+      const { details, message } = await refusalOf("TOO_LARGE", client.create("a", data));
+      const bytes = Buffer.byteLength(JSON.stringify({ context_id: "a", data }));
+      expect(details).toEqual({ contextId: "a", bytes, maxDataBytes: 200 });
+      expect(message).toContain(`takes ${bytes} bytes of JSON, and at most 200 are allowed`);
       await client.create("a", {});
       await refusalOf("LIMIT", client.create("b", {}));
     } finally {

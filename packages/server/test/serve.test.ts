@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { connect } from "node:net";
 import { openManager } from "shared-context-manager";
 import { serve, type ServeOptions, type Server, tokensOf } from "shared-context-server";
@@ -145,6 +146,46 @@ describe("what is no HTTP", () => {
       expect(answer).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
       if (status !== 400 || answer.includes("problem+json")) expect(answer).toContain('"detail":');
       expect((await fetch(`${url}/healthz`)).status).toBe(200);
+    });
+  });
+
+  /** Sends the parts one after the other as long as the connection is there, and gives what came back once it has ended. */
+  async function sendAll(port: number, parts: Iterable<string>): Promise<string> {
+    const socket = connect(port, "127.0.0.1");
+    let answer = "";
+    socket.on("data", (chunk) => (answer += chunk.toString("latin1")));
+    socket.on("error", () => undefined);
+    const closed = new Promise<void>((resolve) => {
+      socket.on("close", () => resolve());
+    });
+    for (const part of parts) {
+      if (socket.destroyed) break;
+      if (!socket.write(part)) await Promise.race([closed, once(socket, "drain").catch(() => undefined)]);
+    }
+    await closed;
+    return answer;
+  }
+
+  it.each([
+    ["with its length", `Content-Length: 4000000\r\n\r\n${"x".repeat(4_000_000)}`],
+    ["in chunks", `Transfer-Encoding: chunked\r\n\r\n3d0900\r\n${"x".repeat(4_000_000)}\r\n0\r\n\r\n`],
+  ])("reads a large body to its end %s, so that whoever still sends gets the answer", async (_name, sent) => {
+    await withServer({}, async ({ port }, manager) => {
+      const next = `${GET}Connection: close\r\n\r\n`;
+      const answer = await sendAll(port, [POST, ...(sent.match(/[^]{1,65536}/g) ?? []), next]);
+      expect([...answer.matchAll(/HTTP\/1.1 (\d+)/g)].map(([, status]) => status)).toEqual(["413", "200"]);
+      expect(await manager.listContexts()).toEqual([]);
+    });
+  });
+
+  it("cuts off a body that does not end, and says nothing else after its refusal", async () => {
+    function* endless(): Generator<string> {
+      yield `${POST}Transfer-Encoding: chunked\r\n\r\n`;
+      for (;;) yield `10000\r\n${"x".repeat(65_536)}\r\n`;
+    }
+    await withServer({ requestTimeoutMs: 300 }, async ({ port }) => {
+      const answer = await sendAll(port, endless());
+      expect([...answer.matchAll(/HTTP\/1.1 (\d+)/g)].map(([, status]) => status)).toEqual(["413"]);
     });
   });
 

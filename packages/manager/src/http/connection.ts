@@ -1,7 +1,7 @@
 /** Requests to a server: what is sent again, and what is known when there is no answer. */
 
-import { type ContextError, invalid, isContextError } from "../errors.ts";
-import { errorFrom, type Sent, undecided } from "./problems.ts";
+import { invalid, isContextError } from "../errors.ts";
+import { errorFrom, type Sent, undecided, withCause } from "./problems.ts";
 
 export interface ConnectionOptions {
   /** Without a slash at its end. */
@@ -52,7 +52,8 @@ export class Connection {
   async send(call: Call): Promise<Answer> {
     const isWrite = call.method !== "GET";
     const operationId = call.operationId ?? newOperationId();
-    const sent: Sent = { isWrite, contextIds: call.contextIds ?? [], operationId };
+    const body = call.body === undefined ? undefined : JSON.stringify(call.body);
+    const sent: Sent = { isWrite, contextIds: call.contextIds ?? [], operationId, body };
     const headers = this.#headers(call);
     if (isWrite) headers.set("idempotency-key", sent.operationId);
     let lost: unknown;
@@ -60,7 +61,7 @@ export class Connection {
       let response: Response;
       let text: string;
       try {
-        response = await this.#fetch(call, headers, AbortSignal.timeout(REQUEST_TIMEOUT_MS));
+        response = await this.#fetch(call, headers, AbortSignal.timeout(REQUEST_TIMEOUT_MS), body);
         text = await response.text();
       } catch (error) {
         const isUnsent = UNSENT.has(codeOf(error));
@@ -78,7 +79,7 @@ export class Connection {
 
   /** An answer as it comes, for event streams. @throws ContextError */
   async open(call: Call, signal: AbortSignal): Promise<ReadableStream<Uint8Array>> {
-    const sent: Sent = { isWrite: false, contextIds: [], operationId: "" };
+    const sent: Sent = { isWrite: false, contextIds: [], operationId: "", body: undefined };
     let response: Response;
     try {
       response = await this.#fetch(call, this.#headers(call), signal);
@@ -89,13 +90,13 @@ export class Connection {
     throw errorFrom(response.status, await response.text().catch(() => ""), sent);
   }
 
-  #fetch({ method, path, body }: Call, headers: Headers, signal: AbortSignal): Promise<Response> {
+  #fetch({ method, path }: Call, headers: Headers, signal: AbortSignal, body?: string): Promise<Response> {
     return fetch(`${this.#options.url}${path}`, {
       method,
       headers,
       signal,
       redirect: "error",
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      ...(body === undefined ? {} : { body }),
     });
   }
 
@@ -133,11 +134,6 @@ function encoded(argument: "contextId" | "agentId", text: string): string {
   } catch {
     throw invalid(argument, "", "well-formed text", "half of a surrogate pair");
   }
-}
-
-function withCause(error: ContextError, cause: unknown): ContextError {
-  error.cause = cause;
-  return error;
 }
 
 function codeOf(error: unknown): string {

@@ -25,7 +25,7 @@ const SHORTEST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 2_000;
 /** The server says that it is there every 15 seconds. */
 export const LONGEST_SILENCE_MS = 60_000;
-const NOTHING_SENT = { isWrite: false, contextIds: [], operationId: "" };
+const NOTHING_SENT = { isWrite: false, contextIds: [], operationId: "", body: undefined };
 
 export class Feed {
   readonly #options: FeedOptions;

@@ -10,6 +10,8 @@ export interface Sent {
   readonly isWrite: boolean;
   readonly contextIds: readonly string[];
   readonly operationId: string;
+  /** The body, as JSON. */
+  readonly body: string | undefined;
 }
 
 interface Problem {
@@ -41,14 +43,15 @@ export function errorOf({ code, detail, details }: Problem, sent: Sent): Context
     case "UNAUTHORIZED":
     case "FORBIDDEN":
       return invalid("token", "", "one with the right to do this", detail);
-    case "BODY_TOO_LARGE": {
-      const maxDataBytes = Number(details["max_body_bytes"] ?? 0);
-      return new ContextError("TOO_LARGE", {
-        contextId: sent.contextIds[0] ?? "",
-        bytes: maxDataBytes + 1,
-        maxDataBytes,
-      });
-    }
+    case "BODY_TOO_LARGE":
+      return withCause(
+        new ContextError("TOO_LARGE", {
+          contextId: sent.contextIds[0] ?? "",
+          bytes: new TextEncoder().encode(sent.body).byteLength,
+          maxDataBytes: Number(details["max_body_bytes"] ?? 0),
+        }),
+        new Error(detail),
+      );
     case "INTERNAL":
       return undecided(detail, sent);
     default:
@@ -64,8 +67,11 @@ export function errorOf({ code, detail, details }: Problem, sent: Sent): Context
 /** Nothing that was read is lost; what was written may have landed. */
 export function undecided(reason: string, { isWrite, contextIds, operationId }: Sent): ContextError {
   if (!isWrite) return new ContextError("UNAVAILABLE", { reason });
-  const error = new ContextError("INDETERMINATE", { contextIds, operationId });
-  error.cause = new Error(reason);
+  return withCause(new ContextError("INDETERMINATE", { contextIds, operationId }), new Error(reason));
+}
+
+export function withCause(error: ContextError, cause: unknown): ContextError {
+  error.cause = cause;
   return error;
 }
 
