@@ -1,6 +1,6 @@
 /** The API as one function from a web-standard request to a response. */
 
-import { type AsyncSharedContextManager, ContextError, isContextError, type JsonObject } from "shared-context-manager";
+import { type AsyncSharedContextManager, isContextError, type JsonObject } from "shared-context-manager";
 import { RemoteAgent } from "shared-context-manager/serving";
 import { baseOf, ConflictLog } from "./conflict-log.ts";
 import { Idempotency } from "./idempotency.ts";
@@ -18,7 +18,7 @@ import { notedManager } from "./noted-manager.ts";
 import { isWrite, openApiOf } from "./openapi.ts";
 import { OperationLog } from "./operation-log.ts";
 import { checkOrigin, LOOPBACK, preflight } from "./origins.ts";
-import { problemAnswer } from "./problems.ts";
+import { problemAnswer, stopping } from "./problems.ts";
 import { RateLimit } from "./rate.ts";
 import { replayed } from "./replay.ts";
 import { allows, type Identity, type Right } from "./rights.ts";
@@ -54,7 +54,7 @@ export interface HandlerOptions {
 /** Answers requests. */
 export interface Handler {
   (request: Request): Promise<Response>;
-  /** Ends what waits and watches, and answers CLOSED from now on. The manager stays open. */
+  /** Ends what waits and watches, and answers UNAVAILABLE from now on. The manager stays open. */
   close(): void;
 }
 
@@ -175,7 +175,7 @@ export function createCore(options: HandlerOptions): Core {
   return {
     answer,
     close() {
-      closing.abort(new ContextError("CLOSED", {}));
+      closing.abort(stopping());
       services.streams.close();
       services.sessions.close();
       mcp.close().catch(onError);

@@ -9,7 +9,11 @@ const ALWAYS: Readonly<Record<number, Answer>> = {
   400: { description: "INVALID: what was expected, what came." },
   403: { description: "FORBIDDEN: the host or the origin is not allowed." },
   500: { description: "INTERNAL, CORRUPT or MISSING_DEPENDENCY." },
-  503: { description: "UNAVAILABLE or CLOSED: the storage does not answer, or the server stops." },
+  503: {
+    description:
+      "UNAVAILABLE: the storage does not answer, or the server is about to stop, then with Retry-After. CLOSED: its manager is closed.",
+    headers: ["retry-after"],
+  },
 };
 
 const WITH_TOKEN: Readonly<Record<number, Answer>> = {

@@ -53,14 +53,14 @@ const HTTP_CODES: Readonly<Record<HttpCode, HttpCodeEntry>> = {
 /** Every code that an answer may carry. */
 export const ALL_CODES: Readonly<Record<string, HttpCodeEntry>> = { ...ERROR_CODES, ...HTTP_CODES };
 
-/** A refusal of HTTP itself. */
+/** A refusal of HTTP itself, or of the library where a server has more to say of it. */
 export class HttpError extends Error {
-  readonly code: HttpCode;
+  readonly code: HttpCode | ErrorCode;
   readonly details: Readonly<Record<string, unknown>>;
   readonly headers: Readonly<Record<string, string>>;
 
   constructor(
-    code: HttpCode,
+    code: HttpCode | ErrorCode,
     message: string,
     details: Readonly<Record<string, unknown>> = {},
     headers: Readonly<Record<string, string>> = {},
@@ -71,6 +71,17 @@ export class HttpError extends Error {
     this.details = details;
     this.headers = headers;
   }
+}
+
+/** For those who wait and those who come: nothing has been done for them, and whoever follows can do it. */
+export function stopping(): HttpError {
+  const reason = "the server is about to stop";
+  return new HttpError(
+    "UNAVAILABLE",
+    `${reason}, and has done nothing for this request: send it again in a moment, to the server that comes next`,
+    { reason },
+    { "retry-after": "1" },
+  );
 }
 
 /** What a problem answer holds. */

@@ -166,13 +166,33 @@ describe("GET /v1/changes", () => {
     await stream.next();
     api.handler.close();
     expect(await stream.next()).toBeUndefined();
-    expect((await api.send("GET", "/v1/contexts")).body.code).toBe("CLOSED");
+    expect((await api.send("GET", "/v1/contexts")).body.code).toBe("UNAVAILABLE");
     expect((await api.send("GET", "/readyz")).status).toBe(503);
     expect((await api.send("GET", "/healthz")).status).toBe(200);
   });
 });
 
 describe("GET /v1/contexts/{id}/wait", () => {
+  it("tells who waits, for a lock too, that the server stops, and that the request may be sent again", async () => {
+    await using api = await openApi();
+    await api.manager.create("a", {});
+    await api.manager.lock("a", "ann");
+    const headers = { "x-agent-id": "bob" };
+    const waiting = [
+      api.send("GET", "/v1/contexts/none/wait"),
+      api.send("POST", "/v1/contexts/a/lock", { headers, body: { timeout_ms: 30_000 } }),
+      api.send("POST", "/v1/locks", { headers, body: { context_ids: ["a"], timeout_ms: 30_000 } }),
+    ];
+    await expect.poll(async () => (await api.send("GET", "/v1/stats")).body.queues[0]?.waiting).toBe(2);
+    api.handler.close();
+    for (const answer of await Promise.all(waiting)) {
+      expect(answer).toMatchObject({ status: 503, body: { code: "UNAVAILABLE", retryable: true } });
+      expect(answer.headers.get("retry-after")).toBe("1");
+      expect(answer.body.detail).toMatch(/^the server is about to stop, .*: send it again/);
+    }
+    expect((await api.manager.get("a"))?.lockedBy).toBe("ann");
+  });
+
   it("answers as soon as the context is there", async () => {
     await using api = await openApi();
     const waiting = api.send("GET", "/v1/contexts/plan/wait");
