@@ -20,3 +20,6 @@ export const DEFAULT_LIMITS: Limits = {
   maxSteps: 100,
   maxStreams: 10_000,
 };
+
+/** What descriptions say of a wait that may be asked for. */
+export const LONGEST_WAIT: string = `${DEFAULT_LIMITS.maxWaitMs.toLocaleString("en")} at most, where the server has no other limit: more is cut to that`;

@@ -1,5 +1,6 @@
 /** The schemas of bodies, for `/openapi.json`. What is checked, is checked by the manager and in `input.ts`. */
 
+import { LONGEST_WAIT } from "./limits.ts";
 import { RIGHTS } from "./rights.ts";
 
 const string = { type: "string" };
@@ -53,7 +54,11 @@ const ttl = {
   description: "How long it lasts, in milliseconds: 30,000 by default; null is for ever.",
   minimum: 1,
 };
-const timeout = { type: "number", description: "How long to wait for it: 0 by default.", minimum: 0 };
+const timeout = {
+  type: "number",
+  description: `How long to wait for it, in milliseconds: 0 by default; ${LONGEST_WAIT}. What is held by another then is LOCKED.`,
+  minimum: 0,
+};
 const ids = { type: "array", items: string, minItems: 1 };
 
 export const SCHEMAS: Readonly<Record<string, object>> = {

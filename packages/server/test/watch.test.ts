@@ -244,6 +244,25 @@ describe("GET /v1/contexts/{id}/wait", () => {
     }
   });
 
+  it("waits no longer than the description says, whatever is asked for", async () => {
+    await using api = await openApi({ limits: { maxWaitMs: 5 } });
+    const cut = await api.send("GET", "/v1/contexts/none/wait?timeout_ms=75000");
+    expect(cut).toMatchObject({ status: 408, body: { details: { timeout_ms: 5 } } });
+    await api.manager.create("a", {});
+    await api.manager.lock("a", "ann");
+    const sent = { headers: { "x-agent-id": "bob" }, body: { timeout_ms: 75_000 } };
+    expect(await api.send("POST", "/v1/contexts/a/lock", sent)).toMatchObject({
+      status: 423,
+      body: { code: "LOCKED" },
+    });
+    const description = (await api.send("GET", "/openapi.json")).body;
+    const { parameters } = description.paths["/v1/contexts/{id}/wait"].get;
+    const { timeout_ms: ofLocks } = description.components.schemas.LockRequest.properties;
+    for (const told of [parameters.find(({ name }: { name: string }) => name === "timeout_ms"), ofLocks]) {
+      expect(told.description).toContain("60,000 at most");
+    }
+  });
+
   it("ends when the caller goes away", async () => {
     await using api = await openApi();
     const gone = new AbortController();

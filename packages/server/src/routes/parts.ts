@@ -6,6 +6,7 @@ import { contextText } from "../bodies.ts";
 import type { Reply } from "../exchange.ts";
 import { type Etag, etagOf, isAt, requireMatch } from "../etags.ts";
 import { readLockToken } from "../input.ts";
+import { LONGEST_WAIT } from "../limits.ts";
 import type { Answer, Call, Parameter } from "../route.ts";
 
 export const JSON_TYPE = "application/json";
@@ -91,7 +92,7 @@ export const NOTE: Parameter = {
 export const TIMEOUT_MS: Parameter = {
   in: "query",
   name: "timeout_ms",
-  description: "How long to wait: 30,000 by default, at most what the server allows.",
+  description: `How long to wait, in milliseconds: 30,000 by default; ${LONGEST_WAIT}.`,
   schema: { type: "integer", minimum: 0 },
 };
 
