@@ -19,7 +19,7 @@ function briefly(value: unknown): string {
     return value === undefined ? "nothing" : String(value);
   }
   if (typeof value === "string") return value.length > 60 ? `${value.length} characters` : JSON.stringify(value);
-  return Array.isArray(value) ? "an array" : "an object";
+  return Array.isArray(value) ? `an array of ${value.length}` : "an object";
 }
 
 /** Type and subtype, without parameters. */

@@ -178,11 +178,13 @@ function drained(outgoing: ServerResponse, timeoutMs: number): Promise<void> {
   });
 }
 
+export const MAX_HEADER_BYTES: number = 16 * 1024;
+
 const MALFORMED: Readonly<Record<string, { status: string; code: string; detail: string }>> = {
   HPE_HEADER_OVERFLOW: {
     status: "431 Request Header Fields Too Large",
     code: "INVALID",
-    detail: "the headers are larger than the server reads",
+    detail: `the headers: at most ${MAX_HEADER_BYTES / 1024} KiB are read; send fewer or shorter ones`,
   },
   ERR_HTTP_REQUEST_TIMEOUT: {
     status: "408 Request Timeout",

@@ -6,7 +6,7 @@ import type { AddressInfo, Socket } from "node:net";
 import { hostname, networkInterfaces } from "node:os";
 import { createCore, type HandlerOptions } from "./handler.ts";
 import { invalid } from "./input.ts";
-import { refuseMalformed, respond } from "./node-http.ts";
+import { MAX_HEADER_BYTES, refuseMalformed, respond } from "./node-http.ts";
 import { LOOPBACK } from "./origins.ts";
 
 /** Where and how to serve. */
@@ -35,7 +35,6 @@ export interface Server {
 }
 
 export const DEFAULT_PORT = 7411;
-const MAX_HEADER_BYTES = 16 * 1024;
 
 /** @throws ContextError INVALID for an address that others can reach, without tokens; Error when the port is taken. */
 export async function serve(options: ServeOptions): Promise<Server> {

@@ -75,8 +75,9 @@ describe("a server that is not there", () => {
   });
 
   it("is no server of this kind when something else answers", async () => {
-    const { details } = await refusalOf("UNSUPPORTED", openManager(`${site.url}/elsewhere`));
+    const { details, message } = await refusalOf("UNSUPPORTED", openManager(`${site.url}/elsewhere`));
     expect(details.received).toContain("NO_ROUTE");
+    expect(message).toMatch(/^this URL needs http:\/\/host:port without a path, /);
   });
 });
 
@@ -152,12 +153,16 @@ describe("tokens", () => {
     });
     try {
       expect((await refusalOf("INVALID", openManager(guarded.url))).details.argument).toBe("token");
-      await refusalOf("INVALID", openManager(guarded.url, { token: "unknown" }));
+      expect((await refusalOf("INVALID", openManager(guarded.url, { token: "unknown" }))).message).toBe(
+        "token: expected a token that the server knows; received none, or another one",
+      );
       const reader = await guarded.client({ token: reads });
       const writer = await guarded.client({ token: writes });
       expect((await writer.create("a", {})).updatedBy).toBe("ann");
       expect((await reader.get("a"))?.version).toBe("1");
-      expect((await refusalOf("INVALID", reader.create("b", {}))).details.argument).toBe("token");
+      expect((await refusalOf("INVALID", reader.create("b", {}))).message).toBe(
+        "token: expected one with write rights; received one with read rights",
+      );
       expect(await reader.agent("bob").transact(async (tx) => [await tx.get("a"), await tx.get("b")])).toHaveLength(2);
       await refusalOf("INVALID", writer.agent("bob").create("b", {}));
       await refusalOf(

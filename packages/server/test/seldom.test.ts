@@ -123,7 +123,13 @@ describe("requests", () => {
       "received 61 characters",
     );
     const list = { body: [1], headers: { "if-match": "*" } };
-    expect((await api.send("PUT", "/v1/contexts/plan", list)).body.detail).toContain("received an array");
+    expect((await api.send("PUT", "/v1/contexts/plan", list)).body.detail).toContain("received an array of 1");
+    const many = { body: { steps: Array.from({ length: 101 }, () => ({ do: "get", context_id: "plan" })) } };
+    expect((await api.send("POST", "/v1/transactions", many)).body.detail).toContain(
+      "expected a list of 1 to 100 steps; received an array of 101",
+    );
+    const none = { body: { context_ids: [] }, headers: { "x-agent-id": "ann" } };
+    expect((await api.send("POST", "/v1/locks", none)).body.detail).toContain("at least one; received an array of 0");
     const untyped = { body: "{}", headers: { "if-match": "*", "content-type": "" } };
     expect((await api.send("PUT", "/v1/contexts/plan", untyped)).body.detail).toContain("received none");
     expect((await api.send("OPTIONS", "/nothing")).headers.get("allow")).toBe("OPTIONS");

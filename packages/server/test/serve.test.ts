@@ -189,6 +189,12 @@ describe("what is no HTTP", () => {
     });
   });
 
+  it("says how large headers may be", async () => {
+    await withServer({}, async ({ port }) => {
+      expect(await raw(port, `${GET}X: ${"x".repeat(20_000)}\r\n\r\n`)).toContain("at most 16 KiB are read");
+    });
+  });
+
   it("does nothing of a body that was cut off", async () => {
     await withServer({}, async ({ port }, manager) => {
       const body = '{"context_id":"a","data":{}}';

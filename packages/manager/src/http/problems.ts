@@ -41,8 +41,12 @@ export function errorOf({ code, detail, details }: Problem, sent: Sent): Context
     case "RATE_LIMITED":
       return new ContextError("UNAVAILABLE", { reason: detail });
     case "UNAUTHORIZED":
-    case "FORBIDDEN":
-      return invalid("token", "", "one with the right to do this", detail);
+      return invalid("token", "", "a token that the server knows", "none, or another one");
+    case "FORBIDDEN": {
+      const { needed, rights } = details;
+      if (typeof needed !== "string") return invalid("token", "", "one that may do this", detail);
+      return invalid("token", "", `one with ${needed} rights`, `one with ${String(rights)} rights`);
+    }
     case "BODY_TOO_LARGE":
       return withCause(
         new ContextError("TOO_LARGE", {
@@ -54,6 +58,12 @@ export function errorOf({ code, detail, details }: Problem, sent: Sent): Context
       );
     case "INTERNAL":
       return undecided(detail, sent);
+    case "NO_ROUTE":
+      return new ContextError("UNSUPPORTED", {
+        feature: "this URL",
+        expected: "http://host:port without a path, of a shared-context-server of the same version",
+        received: "one with nothing at its path (NO_ROUTE)",
+      });
     default:
       if (isErrorCode(code)) return new ContextError(code, revived(details));
       return new ContextError("UNSUPPORTED", {

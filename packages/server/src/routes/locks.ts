@@ -183,5 +183,5 @@ function readTimeout({ services }: Call, fields: Fields): number {
 
 function readContextIds({ context_ids: ids }: Fields): string[] {
   if (Array.isArray(ids) && ids.length > 0 && ids.every((id) => typeof id === "string")) return [...new Set(ids)];
-  throw invalid("body", "/context_ids", "a list of context ids", ids);
+  throw invalid("body", "/context_ids", "a list of context ids, at least one", ids);
 }
