@@ -2,6 +2,7 @@
 
 import type { BlameLine, Change, ContextDict, SharedContext } from "shared-context-manager";
 import { Recent } from "shared-context-manager/serving";
+import { timeText } from "./times.ts";
 
 /** A context as the API shows it: the dictionary of section 6.20, and what a writer needs. */
 export interface ContextBody extends ContextDict {
@@ -29,7 +30,7 @@ export function summaryFields(context: SharedContext): Omit<ContextBody, "data">
   if (note !== null) fields.note = note;
   if (lock !== undefined) {
     fields.lock_token = lock.token;
-    fields.locked_at = lock.since.toISOString();
+    fields.locked_at = timeText(lock.since);
   }
   return fields;
 }
@@ -69,5 +70,5 @@ export function changeText({ context, revision, kind, contextId, agentId, note }
 
 export function blameFields(line: BlameLine): Record<string, unknown> {
   const { path, version, agentId, note, writtenAt, orEarlier } = line;
-  return { path, version, agent_id: agentId, note, written_at: writtenAt.toISOString(), or_earlier: orEarlier };
+  return { path, version, agent_id: agentId, note, written_at: timeText(writtenAt), or_earlier: orEarlier };
 }

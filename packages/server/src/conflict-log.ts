@@ -9,6 +9,7 @@ import {
   type PathConflict,
 } from "shared-context-manager";
 import { formatPath, isEqual } from "shared-context-manager/serving";
+import { timeText } from "./times.ts";
 
 /** As it is shown: see the schema `MetConflict`. */
 export interface MetConflict {
@@ -83,7 +84,7 @@ export class ConflictLog {
       id: this.#last,
       context_id: contextId,
       agent_id: agentId,
-      at: new Date().toISOString(),
+      at: timeText(new Date()),
       expected,
       version,
       conflicts: paths.slice(0, MOST_PATHS).map(shortened),

@@ -9,6 +9,7 @@ import {
 } from "shared-context-manager";
 import { contextFields } from "./bodies.ts";
 import type { Reply } from "./exchange.ts";
+import { timeText } from "./times.ts";
 
 interface HttpCodeEntry {
   readonly meaning: string;
@@ -132,7 +133,7 @@ function detailsOf({ details }: AnyContextError): Record<string, unknown> {
 
 function plain(value: unknown): unknown {
   if (value instanceof SharedContext) return contextFields(value as SharedContext);
-  if (value instanceof Date) return value.toISOString();
+  if (value instanceof Date) return timeText(value);
   if (Array.isArray(value)) return value.map(plainFields);
   return typeof value === "object" && value !== null ? plainFields(value) : value;
 }
@@ -141,7 +142,7 @@ function plain(value: unknown): unknown {
 function plainFields(value: unknown): unknown {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
   return Object.fromEntries(
-    Object.entries(value).map(([key, inner]) => [snakeCase(key), inner instanceof Date ? inner.toISOString() : inner]),
+    Object.entries(value).map(([key, inner]) => [snakeCase(key), inner instanceof Date ? timeText(inner) : inner]),
   );
 }
 

@@ -97,6 +97,12 @@ describe("a lock", () => {
       const first = await send({ ttl_ms: null });
       const { locked_at: since, lock_token: token } = first.body;
       expect(Math.abs(Date.now() - Date.parse(since))).toBeLessThan(10_000);
+      const bob = { body: {}, headers: { "x-agent-id": "bob" } };
+      const { details } = (await api.send("POST", "/v1/contexts/a/lock", bob)).body;
+      const lines = (await api.send("GET", "/v1/contexts/a/blame")).body;
+      const times = JSON.stringify([first.body, details, lines, (await api.send("GET", "/v1/stats")).body]);
+      expect(times.match(/\d\d:\d\d\.\d+[^"]*/g)?.filter((time) => !time.endsWith("+00:00"))).toEqual([]);
+      expect(details.since).toBe(since);
       expect(first.body).not.toHaveProperty("lock_expires_at");
       expect((await send({ ttl_ms: 5_000 })).body).toMatchObject({ locked_at: since, lock_token: token });
       const { body } = await send({ ttl_ms: null });

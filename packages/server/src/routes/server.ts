@@ -3,6 +3,7 @@
 import type { ManagerStats } from "shared-context-manager";
 import type { Reply } from "../exchange.ts";
 import type { Call, Route } from "../route.ts";
+import { timeText } from "../times.ts";
 import { JSON_TYPE, jsonAnswer } from "./parts.ts";
 
 export const serverRoutes: readonly Route[] = [
@@ -79,7 +80,7 @@ async function stats(call: Call): Promise<Reply> {
   return jsonAnswer({
     contexts,
     revision,
-    since: conflicts.since.toISOString(),
+    since: timeText(conflicts.since),
     totals: {
       writes: counts.writes,
       merges: counts.merges,
