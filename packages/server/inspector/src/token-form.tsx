@@ -21,7 +21,9 @@ export function TokenForm({ why, status }: { readonly why: string; readonly stat
   return (
     <section class="panel narrow">
       <h2>This server wants a token</h2>
-      <p>It was printed where the server was started. It stays in this tab and is forgotten when you close it.</p>
+      <p>
+        Whoever runs the server has one, or makes one for you. It stays in this tab and is forgotten when you close it.
+      </p>
       {isUnknown && (
         <p class="error" role="alert">
           The server does not know this token.
