@@ -107,6 +107,14 @@ export class ConflictLog {
   }
 }
 
+/** What a request would have replaced the data of a context by: itself, or a step of it; it has been read without fault. */
+export function replacementIn(method: string, body: JsonValue | undefined, contextId: string): JsonObject | undefined {
+  if (method === "PUT") return body as JsonObject;
+  const { steps = [] } = (body ?? {}) as { steps?: readonly JsonObject[] };
+  const step = steps.find((one) => one["do"] === "update" && one["context_id"] === contextId);
+  return step?.["data"] as JsonObject | undefined;
+}
+
 /** What the caller of a write that replaces the data had read, where its version is kept. */
 export async function baseOf(
   manager: AsyncSharedContextManager,

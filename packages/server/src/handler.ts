@@ -1,8 +1,8 @@
 /** The API as one function from a web-standard request to a response. */
 
-import { type AsyncSharedContextManager, isContextError, type JsonObject } from "shared-context-manager";
+import { type AsyncSharedContextManager, isContextError } from "shared-context-manager";
 import { RemoteAgent } from "shared-context-manager/serving";
-import { baseOf, ConflictLog } from "./conflict-log.ts";
+import { baseOf, ConflictLog, replacementIn } from "./conflict-log.ts";
 import { Idempotency } from "./idempotency.ts";
 import { EventStreams } from "./event-streams.ts";
 import { type ApiRequest, isFlow, type Reply } from "./exchange.ts";
@@ -244,9 +244,10 @@ function identifying({ request, agentId, body }: Call): unknown[] {
 /** Nobody's answer waits for it. */
 async function noteConflict({ manager, services, agentId, request, body }: Call, error: unknown): Promise<void> {
   if (!isContextError(error, "CONFLICT")) return;
-  const replaces = request.method === "PUT" && services.conflicts.maySearch(performance.now());
-  const base = replaces ? await baseOf(manager, error).catch(() => undefined) : undefined;
-  services.conflicts.note(agentId, error, replaces ? { base, yours: body as JsonObject } : undefined);
+  const yours = replacementIn(request.method, body, error.details.contextId);
+  const searches = yours !== undefined && services.conflicts.maySearch(performance.now());
+  const base = searches ? await baseOf(manager, error).catch(() => undefined) : undefined;
+  services.conflicts.note(agentId, error, searches ? { base, yours } : undefined);
 }
 
 /** A version comes once and a token too: what names them does nothing when it comes again. */

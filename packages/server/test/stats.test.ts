@@ -81,6 +81,20 @@ describe("GET /v1/stats", () => {
     expect(Date.now() - Date.parse(conflicts[0].at)).toBeLessThan(60_000);
   });
 
+  it("tells of a replacement inside a transaction where it differs, as of one by itself", async () => {
+    await using api = await openApi();
+    await api.manager.agent("ann").create("plan", { step: 1, title: "a" });
+    await api.manager.agent("ann").patch("plan", { step: 2 });
+    const steps = [
+      { do: "create", context_id: "other", data: {} },
+      { do: "update", context_id: "plan", if_match: "1.1", data: { step: 9, title: "b" } },
+    ];
+    expect((await api.send("POST", "/v1/transactions", { ...as("bob"), body: { steps } })).status).toBe(412);
+    await expect.poll(async () => (await stats(api)).conflicts).toHaveLength(1);
+    const [{ conflicts }] = (await stats(api)).conflicts;
+    expect(conflicts).toEqual([{ path: "/step", base: 1, yours: 9, theirs: 2 }]);
+  });
+
   it("tells of a replacement whose base is not kept where it differs, and of nothing that is the same", async () => {
     await using api = await openApi({}, { historyLimit: 1 });
     await api.manager.agent("ann").create("plan", { a: 1, b: 1, "c/d": 1 });
