@@ -2,7 +2,7 @@
 
 import { Buffer } from "node:buffer";
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
-import { type Duplex, Readable } from "node:stream";
+import type { Duplex } from "node:stream";
 import { type ApiRequest, type Flow, isFlow, type Reply, type RequestHeaders, type Write } from "./exchange.ts";
 import type { Core } from "./handler.ts";
 import { invalid } from "./input.ts";
@@ -134,8 +134,16 @@ class NodeRequest implements ApiRequest {
       headers.append(rawHeaders[index] ?? "", rawHeaders[index + 1] ?? "");
     }
     if (method === "GET" || method === "HEAD") return new Request(url, { method, headers, signal });
-    const body = Readable.toWeb(this.#incoming) as ReadableStream<Uint8Array>;
-    return new Request(url, { method, headers, signal, body, duplex: "half" } as RequestInit);
+    return new Request(url, { method, headers, signal, body: this.#stream(), duplex: "half" } as RequestInit);
+  }
+
+  /** Node's own would hold back what nobody reads, and break the connection when it is cancelled. */
+  #stream(): ReadableStream<Uint8Array> {
+    const pull = async (controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> => {
+      await this.read((chunk) => controller.enqueue(chunk)); // throws once it is cancelled
+      controller.close();
+    };
+    return new ReadableStream({ pull }, { highWaterMark: 0 });
   }
 }
 

@@ -171,9 +171,12 @@ describe("what is no HTTP", () => {
     ["in chunks", `Transfer-Encoding: chunked\r\n\r\n3d0900\r\n${"x".repeat(4_000_000)}\r\n0\r\n\r\n`],
   ])("reads a large body to its end %s, so that whoever still sends gets the answer", async (_name, sent) => {
     await withServer({}, async ({ port }, manager) => {
-      const next = `${GET}Connection: close\r\n\r\n`;
-      const answer = await sendAll(port, [POST, ...(sent.match(/[^]{1,65536}/g) ?? []), next]);
-      expect([...answer.matchAll(/HTTP\/1.1 (\d+)/g)].map(([, status]) => status)).toEqual(["413", "200"]);
+      const accept = "Accept: application/json, text/event-stream\r\n";
+      for (const head of [POST, `${POST.replace("/v1/contexts", "/mcp")}${accept}`]) {
+        const next = `${GET}Connection: close\r\n\r\n`;
+        const answer = await sendAll(port, [head, ...(sent.match(/[^]{1,65536}/g) ?? []), next]);
+        expect([...answer.matchAll(/HTTP\/1.1 (\d+)/g)].map(([, status]) => status)).toEqual(["413", "200"]);
+      }
       expect(await manager.listContexts()).toEqual([]);
     });
   });
