@@ -224,7 +224,7 @@ const seconds = new Map<number, string>();
 const MANY_SECONDS = 1_000;
 
 /** `+00:00` and not `Z`: Python reads it with `datetime.fromisoformat`, which knows no `Z` before 3.11. */
-function formatTime(ms: number): string {
+export function formatTime(ms: number): string {
   const whole = Math.trunc(ms);
   const second = Math.floor(whole / 1_000);
   let start = seconds.get(second);

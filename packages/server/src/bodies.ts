@@ -1,8 +1,7 @@
 /** What the API shows of contexts and changes. */
 
 import type { BlameLine, Change, ContextDict, SharedContext } from "shared-context-manager";
-import { Recent } from "shared-context-manager/serving";
-import { timeText } from "./times.ts";
+import { formatTime, Recent } from "shared-context-manager/serving";
 
 /** A context as the API shows it: the dictionary of section 6.20, and what a writer needs. */
 export interface ContextBody extends ContextDict {
@@ -30,7 +29,7 @@ export function summaryFields(context: SharedContext): Omit<ContextBody, "data">
   if (note !== null) fields.note = note;
   if (lock !== undefined) {
     fields.lock_token = lock.token;
-    fields.locked_at = timeText(lock.since);
+    fields.locked_at = formatTime(lock.since.getTime());
   }
   return fields;
 }
@@ -70,5 +69,5 @@ export function changeText({ context, revision, kind, contextId, agentId, note }
 
 export function blameFields(line: BlameLine): Record<string, unknown> {
   const { path, version, agentId, note, writtenAt, orEarlier } = line;
-  return { path, version, agent_id: agentId, note, written_at: timeText(writtenAt), or_earlier: orEarlier };
+  return { path, version, agent_id: agentId, note, written_at: formatTime(writtenAt.getTime()), or_earlier: orEarlier };
 }

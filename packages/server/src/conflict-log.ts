@@ -8,8 +8,7 @@ import {
   type JsonValue,
   type PathConflict,
 } from "shared-context-manager";
-import { formatPath, isEqual } from "shared-context-manager/serving";
-import { timeText } from "./times.ts";
+import { formatTime, formatPath, isEqual } from "shared-context-manager/serving";
 
 /** As it is shown: see the schema `MetConflict`. */
 export interface MetConflict {
@@ -84,7 +83,7 @@ export class ConflictLog {
       id: this.#last,
       context_id: contextId,
       agent_id: agentId,
-      at: timeText(new Date()),
+      at: formatTime(Date.now()),
       expected,
       version,
       conflicts: paths.slice(0, MOST_PATHS).map(shortened),

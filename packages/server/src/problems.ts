@@ -1,5 +1,6 @@
 /** Refusals as RFC 9457 problem details: the codes of the library, and those that only HTTP has. */
 
+import { formatTime } from "shared-context-manager/serving";
 import {
   type AnyContextError,
   ERROR_CODES,
@@ -9,7 +10,6 @@ import {
 } from "shared-context-manager";
 import { contextFields } from "./bodies.ts";
 import type { Reply } from "./exchange.ts";
-import { timeText } from "./times.ts";
 
 interface HttpCodeEntry {
   readonly meaning: string;
@@ -133,7 +133,7 @@ function detailsOf({ details }: AnyContextError): Record<string, unknown> {
 
 function plain(value: unknown): unknown {
   if (value instanceof SharedContext) return contextFields(value as SharedContext);
-  if (value instanceof Date) return timeText(value);
+  if (value instanceof Date) return formatTime(value.getTime());
   if (Array.isArray(value)) return value.map(plainFields);
   return typeof value === "object" && value !== null ? plainFields(value) : value;
 }
@@ -142,7 +142,10 @@ function plain(value: unknown): unknown {
 function plainFields(value: unknown): unknown {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
   return Object.fromEntries(
-    Object.entries(value).map(([key, inner]) => [snakeCase(key), inner instanceof Date ? timeText(inner) : inner]),
+    Object.entries(value).map(([key, inner]) => [
+      snakeCase(key),
+      inner instanceof Date ? formatTime(inner.getTime()) : inner,
+    ]),
   );
 }
 

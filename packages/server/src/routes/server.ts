@@ -1,9 +1,9 @@
 /** The server itself: what it can do and how it is. */
 
 import type { ManagerStats } from "shared-context-manager";
+import { formatTime } from "shared-context-manager/serving";
 import type { Reply } from "../exchange.ts";
 import type { Call, Route } from "../route.ts";
-import { timeText } from "../times.ts";
 import { JSON_TYPE, jsonAnswer } from "./parts.ts";
 
 export const serverRoutes: readonly Route[] = [
@@ -80,7 +80,7 @@ async function stats(call: Call): Promise<Reply> {
   return jsonAnswer({
     contexts,
     revision,
-    since: timeText(conflicts.since),
+    since: formatTime(conflicts.since.getTime()),
     totals: {
       writes: counts.writes,
       merges: counts.merges,
