@@ -1,12 +1,11 @@
 /** Who hears of changes in an engine: follows its change log while somebody listens, and not otherwise. */
 
 import { Audience, passes } from "../audience.ts";
-import { type Change, type ChangeRecord, changeOf, type ContextFilter, currentOf } from "../changes.ts";
+import { type Change, type ChangeRecord, type ContextFilter, currentOf } from "../changes.ts";
 import type { Eventually, Gap, Log, Reader, Records } from "../cursor.ts";
 import type { EngineChange } from "../engine.ts";
-import type { JsonObject } from "../data.ts";
 import type { Entry } from "../entry.ts";
-import { report } from "../report.ts";
+import { Subscribers } from "../subscribers.ts";
 import type { Reading } from "./reading.ts";
 import { readStretch, type Stretch } from "./stretch.ts";
 
@@ -22,15 +21,6 @@ interface Place {
   hasRead: boolean;
 }
 
-interface Subscriber {
-  // oxlint-disable-next-line typescript/no-explicit-any -- what the data is, only the manager's type says
-  readonly listener: (change: Change<any>) => void;
-  readonly onClose: (() => void) | undefined;
-  /** The head when it subscribed, as far as it was known: what was committed before is not for it. */
-  readonly since: number;
-  active: boolean;
-}
-
 const CHANGES_AT_ONCE = 500;
 const ENTRIES_AT_ONCE = 500;
 /** A hint may be lost: then this is how long a change goes unnoticed at most. */
@@ -40,7 +30,7 @@ export class Follower implements Log {
   readonly #engine: Reading;
   readonly #places = new Map<Reader, Place>();
   readonly #readers = new Audience<Place>();
-  readonly #subscribers = new Audience<Subscriber>();
+  readonly #subscribers = new Subscribers();
   #head: number;
   /** All up to here has been told; `undefined` while that is being asked for. */
   #told: number | undefined;
@@ -98,13 +88,10 @@ export class Follower implements Log {
       onClose?.();
       return () => undefined;
     }
-    const subscriber: Subscriber = { listener, onClose, since: this.#head, active: true };
-    this.#subscribers.add(filter, subscriber);
+    const unsubscribe = this.#subscribers.add(filter, { listener, onClose, since: this.#head });
     this.#start();
     return () => {
-      if (!subscriber.active) return;
-      subscriber.active = false;
-      this.#subscribers.remove(filter, subscriber);
+      unsubscribe();
       this.#rest();
     };
   }
@@ -183,10 +170,7 @@ export class Follower implements Log {
   close(): void {
     this.#isClosed = true;
     for (const reader of this.#places.keys()) reader.end();
-    for (const subscriber of this.#subscribers.all()) {
-      subscriber.active = false;
-      subscriber.onClose?.();
-    }
+    this.#subscribers.close();
     this.#stop?.();
     this.#stop = undefined;
   }
@@ -263,16 +247,8 @@ export class Follower implements Log {
       if (place.isIdle) place.reader.after = Math.max(place.reader.after, record.revision - 1);
       this.#wake(place);
     }
-    let change: Change | undefined;
-    for (const subscriber of this.#subscribers.of(record.contextId)) {
-      if (!subscriber.active || record.revision <= subscriber.since) continue;
-      change ??= Object.freeze(changeOf<JsonObject>(record));
-      try {
-        subscriber.listener(change);
-      } catch (error) {
-        report(error);
-      }
-    }
+    this.#subscribers.note(record);
+    this.#subscribers.tell();
   }
 
   #wake(place: Place): void {
