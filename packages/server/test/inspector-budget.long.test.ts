@@ -1,14 +1,16 @@
 /**
- * What the page may cost. On a machine that does other work as well, the numbers are those of the machine: they are held to the
- * budget where nothing else runs (`npm run bench:inspector`, which sets STRICT_BUDGETS), and here to four times that. Of
- * three attempts the best counts: what is measured is the page, not what came in between.
+ * What the page may cost. The budget is one of the wall clock, which is the page's where nothing else runs: `npm run
+ * bench:inspector` sets STRICT_BUDGETS and holds it to that. Beside other work that clock tells of the other work, and what
+ * counts is how long the page's thread had a processor, as a trace of the browser tells it, held to twice the budget: what
+ * grew with the number of contexts would take far more. Of three attempts the best counts.
  */
 
 import { type AsyncAgent } from "shared-context-manager";
 import { describe, expect, it } from "vitest";
-import { canRun, Stage } from "../inspector/test/stage.ts";
+import { canRun, Stage, sum } from "../inspector/test/stage.ts";
 
-const SLACK = process.env["STRICT_BUDGETS"] === "1" ? 1 : 4;
+const IS_STRICT = process.env["STRICT_BUDGETS"] === "1";
+const SLACK = IS_STRICT ? 1 : 2;
 const ATTEMPTS = 3;
 const CONTEXTS = 1_000;
 
@@ -21,17 +23,19 @@ describe.skipIf(!canRun)("the budget of the inspector", { timeout: 120_000 }, ()
 
   it("is a second until 1,000 contexts can be used", async () => {
     await createMany();
-    const ms = await best("interactive", INTERACTIVE_MS, async () => {
-      await stage.open();
-      await stage.row("context-").first().waitFor();
-      return stage.page.evaluate(
-        () =>
-          new Promise<number>((resolve) => {
-            // No task is in the way any more, and the page answers.
-            requestIdleCallback(() => resolve(performance.now()));
-          }),
-      );
-    });
+    const ms = await best("interactive", INTERACTIVE_MS, () =>
+      costOf(sum, async () => {
+        await stage.open();
+        await stage.row("context-").first().waitFor();
+        return stage.page.evaluate(
+          () =>
+            new Promise<number>((resolve) => {
+              // No task is in the way any more, and the page answers.
+              requestIdleCallback(() => resolve(performance.now()));
+            }),
+        );
+      }),
+    );
     expect(ms).toBeLessThanOrEqual(INTERACTIVE_MS * SLACK);
   });
 
@@ -44,19 +48,23 @@ describe.skipIf(!canRun)("the budget of the inspector", { timeout: 120_000 }, ()
     await stage.live();
     await noteSights();
     let step = 0;
-    const ms = await best("visible after the commit (median of 40)", VISIBLE_MS, async () => {
-      const committed: number[] = [];
-      for (let count = 0; count < 40; count++) {
-        step += 1;
-        const { updatedAt } = await agent.update("watched", { step }, String(step));
-        committed.push(updatedAt.getTime());
-        await stage.page.waitForTimeout(60 + 7 * (count % 5));
-      }
-      await stage.row(`v${step + 1}`).waitFor();
-      const seen = await stage.page.evaluate(() => (globalThis as unknown as { seen: Record<string, number> }).seen);
-      const first = step + 2 - committed.length;
-      return median(committed.map((atMs, index) => sightOf(seen, first + index) - atMs));
-    });
+    const ms = await best("visible after the commit (median of 40)", VISIBLE_MS, () =>
+      costOf(eachOf(40), async () => {
+        const committed: number[] = [];
+        for (let count = 0; count < 40; count++) {
+          step += 1;
+          const { updatedAt } = await agent.update("watched", { step }, String(step));
+          committed.push(updatedAt.getTime());
+          await stage.page.waitForTimeout(60 + 7 * (count % 5));
+        }
+        await stage.row(`v${step + 1}`).waitFor();
+        const seen = await stage.page.evaluate(() => (globalThis as unknown as { seen: Record<string, number> }).seen);
+        const first = step + 2 - committed.length;
+        const visibleMs = median(committed.map((atMs, index) => sightOf(seen, first + index) - atMs));
+        expect(visibleMs).toBeLessThan(Infinity);
+        return visibleMs;
+      }),
+    );
     expect(ms).toBeLessThanOrEqual(VISIBLE_MS * SLACK);
   });
 
@@ -65,12 +73,14 @@ describe.skipIf(!canRun)("the budget of the inspector", { timeout: 120_000 }, ()
     await stage.open();
     await stage.live();
     await stage.row("context-").first().waitFor();
-    const ms = await best("longest frame at 60 changes/s", FRAME_MS, async () => {
-      const frames = longestFrame(4_000);
-      const rate = await writeAtRate(60, 4_000);
-      expect(rate).toBeGreaterThan(55 / SLACK);
-      return frames;
-    });
+    const ms = await best("longest frame at 60 changes/s", FRAME_MS, () =>
+      costOf(longest, async () => {
+        const frames = longestFrame(4_000);
+        const rate = await writeAtRate(60, 4_000);
+        if (IS_STRICT) expect(rate).toBeGreaterThan(55);
+        return frames;
+      }),
+    );
     expect(ms).toBeLessThanOrEqual(FRAME_MS * SLACK);
   });
 
@@ -81,14 +91,21 @@ describe.skipIf(!canRun)("the budget of the inspector", { timeout: 120_000 }, ()
     await stage.open();
     await stage.page.getByText("10,001 contexts").waitFor();
     const contextsMs = await best("longest frame over 10,000 contexts", FRAME_MS, () =>
-      longestFrame(2_000, ".virtual"),
+      costOf(longest, () => longestFrame(2_000, ".virtual")),
     );
     await stage.goto("#/context/large");
     await stage.page.getByRole("button", { name: "Open all" }).click();
     await stage.page.getByText("10,001 rows").waitFor();
-    const valuesMs = await best("longest frame over 10,000 values", FRAME_MS, () => longestFrame(2_000, ".tree"));
+    const valuesMs = await best("longest frame over 10,000 values", FRAME_MS, () =>
+      costOf(longest, () => longestFrame(2_000, ".tree")),
+    );
     expect(Math.max(contextsMs, valuesMs)).toBeLessThanOrEqual(FRAME_MS * SLACK);
   });
+
+  /** What `work` tells by the wall clock, or what its tasks had of the processor. */
+  async function costOf(ofTasks: (tasksMs: readonly number[]) => number, work: () => Promise<number>): Promise<number> {
+    return IS_STRICT ? work() : ofTasks(await stage.tasksDuring(work));
+  }
 
   /** @param scrolled - the list that is scrolled on by some rows with each frame. */
   function longestFrame(forMs: number, scrolled = ""): Promise<number> {
@@ -169,12 +186,15 @@ describe.skipIf(!canRun)("the budget of the inspector", { timeout: 120_000 }, ()
   }
 });
 
+const longest = (tasksMs: readonly number[]): number => Math.max(...tasksMs);
+const eachOf = (many: number) => (tasksMs: readonly number[]) => sum(tasksMs) / many;
+
 /** The best of the attempts, which end with the first that is within the budget. */
 async function best(name: string, budgetMs: number, measure: () => Promise<number>): Promise<number> {
   const measured: number[] = [];
   while (measured.length < ATTEMPTS && !measured.some((ms) => ms <= budgetMs)) measured.push(await measure());
   const shown = measured.map((ms) => ms.toFixed(0)).join(", ");
-  process.stdout.write(`${name}: ${shown} ms, of ${budgetMs}\n`);
+  process.stdout.write(`${name}: ${shown} ms${IS_STRICT ? "" : " of the processor"}, of ${budgetMs}\n`);
   return Math.min(...measured);
 }
 

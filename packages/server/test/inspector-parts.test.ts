@@ -98,12 +98,10 @@ describe("the tree", () => {
     expect([...openable(data, 4)]).toEqual(["/plan"]);
   });
 
-  it("flattens 10,000 nodes at once", () => {
+  it("flattens 10,000 nodes", () => {
     const large = { items: Array.from({ length: 2_000 }, (_, id) => ({ id, name: `item ${id}`, at: [id], x: 1 })) };
     const all = openable(large, 50_000);
-    const startMs = performance.now();
     expect(flatten(large, (path) => all.has(path))).toHaveLength(12_001);
-    expect(performance.now() - startMs).toBeLessThan(500);
   });
 
   it("knows the writer of a whole by the newest of its parts", () => {
@@ -143,14 +141,13 @@ describe("a windowed list", () => {
     expect(rowAfterKey("End", -1, 0, 5)).toBeUndefined();
   });
 
-  it("finds, filters and sorts 10,000 contexts within a frame or two", () => {
+  it("finds, filters and sorts 10,000 contexts", () => {
     const items = Array.from({ length: 10_000 }, (_, index) =>
       summary(`team/${index % 7}/${index}`, { version: String(index), updated_by: `agent-${index % 50}` }),
     );
     const query = { search: "AGENT-7", prefix: "team/3", sort: "version", isDescending: true } as const;
-    const startMs = performance.now();
     const found = select(items, query);
-    expect(performance.now() - startMs).toBeLessThan(200);
+    expect(found).toHaveLength(29);
     expect(found.every((item) => item.context_id.startsWith("team/3/") && item.updated_by === "agent-7")).toBe(true);
     expect(found.map(({ version }) => Number(version))).toEqual(
       found.map((item) => Number(item.version)).sort((one, other) => other - one),

@@ -141,7 +141,7 @@ describe("/mcp of a server", () => {
   });
 
   it("tells of changes, and ends what listens when the server stops", async () => {
-    const { manager, server } = await start();
+    const { manager, server } = await start({ graceMs: 3_600_000 });
     await manager.create("plan", { step: 1 });
     const connected = await connect(server, "ann", "auto");
     const updates: string[] = [];
@@ -149,9 +149,7 @@ describe("/mcp of a server", () => {
     await connected.listen({ resourceSubscriptions: ["context://plan"] });
     await manager.agent("bob").patch("plan", { step: 2 });
     await vi.waitFor(() => expect(updates).toEqual(["context://plan"]), 5_000);
-    const startMs = performance.now();
-    await server.close();
-    expect(performance.now() - startMs).toBeLessThan(450);
+    await server.close(); // not after an hour: nothing is left that it would wait for
     expect((await manager.get("plan"))?.version).toBe("2");
   });
 });

@@ -27,6 +27,16 @@ export interface OpenOptions extends BrowserContextOptions {
   readonly width?: number;
 }
 
+/** What a trace of the browser tells of a thread or a task: times in microseconds. */
+interface TraceEvent {
+  readonly name: string;
+  readonly pid: number;
+  readonly tid: number;
+  readonly args: { readonly name?: string };
+  /** How long it had the processor. */
+  readonly tdur?: number;
+}
+
 /** Call it inside a `describe`: each test gets a server and a store of its own, and opens the page when it is ready. */
 export class Stage {
   /** Over HTTP, as agents anywhere. */
@@ -97,6 +107,33 @@ export class Stage {
     return fetch(`${this.server.url}${path}`, { method, headers, ...sent });
   }
 
+  /**
+   * How long each task of the page's own thread had the processor while `work` went on, in ms. Unlike the time that went by,
+   * it is the page's whatever else the machine does.
+   */
+  async tasksDuring(work: () => Promise<unknown>): Promise<number[]> {
+    await this.#browser.startTracing(undefined, { categories: ["disabled-by-default-devtools.timeline"] });
+    const traced = await work().then(
+      () => this.#browser.stopTracing(),
+      async (error: unknown) => {
+        await this.#browser.stopTracing();
+        throw error;
+      },
+    );
+    const { traceEvents } = JSON.parse(traced.toString()) as { traceEvents: TraceEvent[] };
+    const pages = new Map<string, number[]>();
+    for (const { name, args, pid, tid } of traceEvents) {
+      if (name === "thread_name" && args.name === "CrRendererMain") pages.set(`${pid}/${tid}`, []);
+    }
+    for (const { name, pid, tid, tdur } of traceEvents) {
+      if (name === "RunTask" && tdur !== undefined) pages.get(`${pid}/${tid}`)?.push(tdur / 1_000);
+    }
+    // Each page has a thread of its own: those of earlier ones and of the next one do little.
+    const tasks = [...pages.values()].toSorted((one, other) => sum(other) - sum(one))[0] ?? [];
+    if (sum(tasks) === 0) throw new Error("the trace of the browser tells of no task");
+    return tasks;
+  }
+
   live(): Promise<void> {
     return this.page.getByText("Live", { exact: true }).waitFor();
   }
@@ -108,4 +145,8 @@ export class Stage {
   clipboard(): Promise<string> {
     return this.page.evaluate(() => navigator.clipboard.readText());
   }
+}
+
+export function sum(values: readonly number[]): number {
+  return values.reduce((result, value) => result + value, 0);
 }
