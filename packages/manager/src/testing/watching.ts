@@ -13,7 +13,7 @@ const IDS = ["a1", "a2", "b1", "b12"];
 
 const PATIENCE_MS = 10_000;
 /** A log that is told to keep next to nothing may keep more, but not so much. */
-const MOST_KEPT = 4_000;
+const MOST_KEPT = 8_000;
 /** Writes in flight together, as those of several agents are: one after the other they take a minute over a network. */
 const AT_ONCE = 64;
 

@@ -7,6 +7,7 @@ import type * as tables from "../../src/engines/postgres/migrations/0001-initial
 import type * as lines from "../../src/engines/postgres/migrations/0003-batches.ts";
 import type * as tail from "../../src/engines/postgres/migrations/0004-updates-in-the-log-alone.ts";
 import type * as compressed from "../../src/engines/postgres/migrations/0005-compressed-log.ts";
+import type * as functions from "../../src/engines/postgres/migrations/0006-tables-follow-less-often.ts";
 import type * as texts from "../../src/engines/postgres/statements.ts";
 import { creates, entryOf, transactionOf } from "../../src/testing/entries.ts";
 import { findServer } from "./postgres-server.ts";
@@ -19,6 +20,9 @@ const { updatesInTheLogAlone } = await moduleOf<typeof tail>(
   "engines/postgres/migrations/0004-updates-in-the-log-alone",
 );
 const { compressedLog } = await moduleOf<typeof compressed>("engines/postgres/migrations/0005-compressed-log");
+const { tablesFollowLessOften } = await moduleOf<typeof functions>(
+  "engines/postgres/migrations/0006-tables-follow-less-often",
+);
 const { statements } = await moduleOf<typeof texts>("engines/postgres/statements");
 
 const found = await findServer("postgres-log.long.test.ts");
@@ -67,7 +71,7 @@ describe.skipIf(found === undefined)("a reader of the log, while two transaction
   it("would miss the first one if revisions came from a sequence", async () => {
     const schema = `${server.schema}_sequence`;
     const counter = /UPDATE \S+namespaces\s+SET head = head \+ p_count[\s\S]*?INTO may_be_void;\s+EXIT WHEN FOUND/;
-    const layout = [initial, batches, updatesInTheLogAlone, compressedLog]
+    const layout = [initial, batches, updatesInTheLogAlone, compressedLog, tablesFollowLessOften]
       .map((migration) => migration(`"${schema}"`))
       .join("");
     const mutant = layout
@@ -76,7 +80,7 @@ describe.skipIf(found === undefined)("a reader of the log, while two transaction
       .replace("n.head, n.trimmed", `(SELECT coalesce(max(l.revision), 0) FROM "${schema}".log l), n.trimmed`);
     expect(mutant).not.toMatch(counter);
     await server.query(`CREATE SCHEMA "${schema}"; CREATE SEQUENCE "${schema}".revisions; ${mutant}
-      CREATE TABLE "${schema}".layout (migrations integer NOT NULL); INSERT INTO "${schema}".layout VALUES (5)`);
+      CREATE TABLE "${schema}".layout (migrations integer NOT NULL); INSERT INTO "${schema}".layout VALUES (6)`);
     expect(await readDuringRace(schema)).toEqual(["fast"]);
   });
 

@@ -8,6 +8,7 @@ import { functions } from "./migrations/0002-functions.ts";
 import { batches } from "./migrations/0003-batches.ts";
 import { updatesInTheLogAlone } from "./migrations/0004-updates-in-the-log-alone.ts";
 import { compressedLog } from "./migrations/0005-compressed-log.ts";
+import { tablesFollowLessOften } from "./migrations/0006-tables-follow-less-often.ts";
 import { quoted } from "./settings.ts";
 import type { Statements } from "./statements.ts";
 
@@ -18,6 +19,7 @@ const MIGRATIONS: readonly ((schema: string) => string)[] = [
   batches,
   updatesInTheLogAlone,
   compressedLog,
+  tablesFollowLessOften,
 ];
 
 /** For `starts_with`, identity columns, and procedures that see what others commit while they run. */

@@ -4,7 +4,7 @@ import { touchedOf, touches } from "./tail.ts";
 
 /** With so much in the log alone it is time to bring the tables up to date. */
 const ROWS = 64;
-const REVISIONS = 2_048;
+const REVISIONS = 4_096;
 /** With so many times as much, commits do it themselves: nobody else does. */
 const TOO_MUCH = 4;
 

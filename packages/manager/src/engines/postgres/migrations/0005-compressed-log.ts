@@ -1,11 +1,9 @@
-import { commitFunction } from "../functions/commit.ts";
-import { foldFunctions } from "../functions/fold.ts";
-import { readFunctions } from "../functions/read.ts";
-
 /**
  * Texts of the log are compressed by LZ4 where the server has it (from PostgreSQL 14 on, as most are built): a batch of
  * 64 small updates is then one row, where it was that and five pieces of a text beside it. What was written before stays as
  * it is. The compression that every server has takes too long for large texts.
+ *
+ * It also made the functions once; now a later migration does.
  *
  * @param schema - quoted.
  */
@@ -25,5 +23,5 @@ BEGIN
   END IF;
 END
 $compress$;
-${readFunctions(schema)}${foldFunctions(schema)}${commitFunction(schema)}`;
+`;
 }
