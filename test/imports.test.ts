@@ -10,7 +10,18 @@ const rules = new URL("src/rules.ts", manager).href;
 describe("the package shared-context-manager", () => {
   it("has rules that load nothing but entries, errors and data helpers", () => {
     const types = ["entry", "errors", "rejection"];
-    const helpers = ["data", "describe", "elements", "equal", "fault", "increments", "merge", "pointer", "writers"];
+    const helpers = [
+      "data",
+      "describe",
+      "elements",
+      "equal",
+      "fault",
+      "format-time",
+      "increments",
+      "merge",
+      "pointer",
+      "writers",
+    ];
     const patches = ["patch", "steps", "draft", "touched", "edited", "known-lists"];
     const inner = ["rules", ...types, ...helpers, ...patches].map((name) => new URL(`src/${name}.ts`, manager).href);
     expect([...loadedBy(rules)].filter((file) => !inner.includes(file))).toEqual([]);

@@ -3,6 +3,7 @@
 import { type Copy, copyDeep, type DeepReadonly, isPlainObject, type JsonObject } from "./data.ts";
 import { describe } from "./describe.ts";
 import { explain } from "./fault.ts";
+import { formatTime } from "./format-time.ts";
 import { invalid } from "./errors.ts";
 import { type Entry, expose, LAST_DATE_MS, type Lock, type Time } from "./entry.ts";
 
@@ -217,23 +218,6 @@ function isString(value: unknown): value is string {
 /** At most 15 digits: far from where a number stops telling a version from the next. */
 function isVersion(value: unknown): value is string {
   return isString(value) && /^[1-9][0-9]{0,14}$/.test(value);
-}
-
-/** ISO 8601 up to the point, of seconds written lately: times come in crowds, and to format one costs as much as a rule. */
-const seconds = new Map<number, string>();
-const MANY_SECONDS = 1_000;
-
-/** `+00:00` and not `Z`: Python reads it with `datetime.fromisoformat`, which knows no `Z` before 3.11. */
-export function formatTime(ms: number): string {
-  const whole = Math.trunc(ms);
-  const second = Math.floor(whole / 1_000);
-  let start = seconds.get(second);
-  if (start === undefined) {
-    start = new Date(whole).toISOString().slice(0, -"123Z".length);
-    if (seconds.size >= MANY_SECONDS) seconds.clear();
-    seconds.set(second, start);
-  }
-  return `${start}${String(whole - second * 1_000).padStart(3, "0")}+00:00`;
 }
 
 const TIME = /^(\d{4}-\d\d)-(\d\d)T(\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)?$/;

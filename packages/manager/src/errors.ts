@@ -1,6 +1,7 @@
 import type { JsonValue } from "./data.ts";
 import { describe } from "./describe.ts";
 import type { SharedContext } from "./context.ts";
+import { formatTime } from "./format-time.ts";
 import type { DataIssue } from "./schema.ts";
 
 /** Who holds a lock. */
@@ -319,8 +320,8 @@ function places(conflicts: readonly PathConflict[], writers: readonly (Writer | 
 }
 
 function holder({ owner, since, expiresAt }: LockHolding): string {
-  const until = expiresAt === null ? "with no expiry" : `expires ${expiresAt.toISOString()}`;
-  return `${named(owner)} (since ${since.toISOString()}, ${until})`;
+  const until = expiresAt === null ? "with no expiry" : `expires ${formatTime(expiresAt)}`;
+  return `${named(owner)} (since ${formatTime(since)}, ${until})`;
 }
 
 interface StackTraceLimit {

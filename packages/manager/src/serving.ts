@@ -19,7 +19,7 @@ import { ContextError, invalid } from "./errors.ts";
 import type { MergePatch, PatchOperation } from "./patch.ts";
 import { locate } from "./pointer.ts";
 
-export { formatTime } from "./dictionary.ts";
+export { formatTime } from "./format-time.ts";
 export type { Expected } from "./entry.ts";
 export { isEqual } from "./equal.ts";
 export { formatPath, parsePath } from "./pointer.ts";

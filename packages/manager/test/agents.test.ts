@@ -59,7 +59,9 @@ describe("an agent handle", () => {
       since: new Date(clock.wallMs() - 1_000),
       expiresAt: new Date(clock.wallMs() + 4_000),
     });
-    expect(message).toContain('locked by "ann" (since 2026-01-31T09:30:00.000Z, expires 2026-01-31T09:30:05.000Z)');
+    expect(message).toContain(
+      'locked by "ann" (since 2026-01-31T09:30:00.000+00:00, expires 2026-01-31T09:30:05.000+00:00)',
+    );
   });
 
   it("keeps the token when it locks again, and moves the expiry only when asked to", () => {

@@ -32,7 +32,7 @@ describe("ContextError", () => {
       [true, conflict.message],
       [
         true,
-        'context "plan" is locked by "reviewer" (since 2026-01-31T09:30:00.000Z, with no expiry): ' +
+        'context "plan" is locked by "reviewer" (since 2026-01-31T09:30:00.000+00:00, with no expiry): ' +
           "wait until it is unlocked, then get it again",
       ],
       [false, 'context "nothing" does not exist: create it first, or check the id'],

@@ -42,8 +42,8 @@ describe("an id that is not there", () => {
   });
 });
 
-describe("a lock that never lapses", () => {
-  it("is told as such to who reads, writes and claims", async () => {
+describe("a lock", () => {
+  it("that never lapses is told as such to who reads, writes and claims", async () => {
     const { manager, ann } = start();
     manager.create("plan", { step: 1 });
     const base_version = await versionOf(ann, "plan");
@@ -54,6 +54,22 @@ describe("a lock that never lapses", () => {
     expect(await ann.context_write.execute(write)).toMatchObject({ code: "LOCKED", ...lock });
     const claim = await ann.context_claim?.execute({ id: "plan" });
     expect(claim).toMatchObject({ code: "LOCKED", ...lock, message: expect.not.stringContaining("until") });
+  });
+
+  it("that lapses is told with its time as dictionaries write it", async () => {
+    const { manager, ann } = start();
+    manager.create("plan", { step: 1 });
+    const base_version = await versionOf(ann, "plan");
+    manager.lock("plan", "bob", { ttlMs: 60_000 });
+    const until = manager.get("plan")?.toDict().lock_expires_at;
+    expect(until).toMatch(/\+00:00$/);
+    const lock = { locked_by: "bob", locked_until: until };
+    expect(await ann.context_read.execute({ id: "plan" })).toMatchObject(lock);
+    const write = { id: "plan", base_version, merge_patch: { step: 2 } };
+    const refused = { code: "LOCKED", ...lock, message: expect.stringContaining(`expires ${until}`) };
+    expect(await ann.context_write.execute(write)).toMatchObject(refused);
+    const claim = await ann.context_claim?.execute({ id: "plan" });
+    expect(claim).toMatchObject({ ...lock, message: expect.stringContaining(`until ${until}`) });
   });
 
   it("of the same agent, through other tools, is to be waited for", async () => {

@@ -137,7 +137,7 @@ describe("a timeout", () => {
     clock.advance(2_000);
     const { details, message } = await second;
     expect(details).toMatchObject({ contextId: "x", timeoutMs: 2_000, position: 2, holder: { owner: "ann", since } });
-    expect(message).toContain('waited 2000 ms for context "x", held by "ann" (since 2026-01-31T09:30:00.000Z');
+    expect(message).toContain('waited 2000 ms for context "x", held by "ann" (since 2026-01-31T09:30:00.000+00:00');
     expect(message).toContain("reached place 2 in its queue");
     const timeout = refusalOf("TIMEOUT", first);
     clock.advance(3_000);

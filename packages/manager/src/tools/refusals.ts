@@ -3,6 +3,7 @@
 import type { JsonObject } from "../data.ts";
 import { describe } from "../describe.ts";
 import { type AnyContextError, isContextError } from "../errors.ts";
+import { formatTime } from "../format-time.ts";
 import { type Session, unlessRefused } from "./session.ts";
 import type { ToolsSnapshot } from "./types.ts";
 
@@ -103,14 +104,14 @@ function lockedBy({ details, message }: Extract<AnyContextError, { code: "LOCKED
     own
       ? `Another run under your id holds it. Wait: context_wait with id ${JSON.stringify(contextId)} and unlocked true.`
       : `Nothing was changed. Call context_wait with id ${JSON.stringify(contextId)} and unlocked true, then read it again and repeat.`,
-    { locked_by: owner, locked_until: expiresAt?.toISOString() ?? null },
+    { locked_by: owner, locked_until: expiresAt && formatTime(expiresAt) },
   );
 }
 
 function timeout({ details }: Extract<AnyContextError, { code: "TIMEOUT" }>): Outcome {
   const { contextId, holder } = details;
   const by = holder === null ? "others are waiting for it" : `${describe(holder.owner)} holds it`;
-  const until = holder?.expiresAt?.toISOString();
+  const until = holder?.expiresAt ? formatTime(holder.expiresAt) : undefined;
   return refuse(
     "LOCKED",
     `${describe(contextId)} is not yours: ${by}${until === undefined ? "" : ` until ${until} unless renewed`}`,
@@ -123,7 +124,7 @@ function timeout({ details }: Extract<AnyContextError, { code: "TIMEOUT" }>): Ou
 export function lockOf(context: ToolsSnapshot): JsonObject {
   const { lockedBy, lock } = context;
   if (lockedBy === null || isLapsed(context)) return {};
-  return { locked_by: lockedBy, locked_until: lock?.expiresAt?.toISOString() ?? null };
+  return { locked_by: lockedBy, locked_until: lock?.expiresAt ? formatTime(lock.expiresAt) : null };
 }
 
 export function isLapsed({ lock }: ToolsSnapshot): boolean {

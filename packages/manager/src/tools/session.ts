@@ -2,6 +2,7 @@
 
 import { describe } from "../describe.ts";
 import { isContextError } from "../errors.ts";
+import { formatTime } from "../format-time.ts";
 import type {
   ContextToolsOptions,
   ToolsAgent,
@@ -171,7 +172,7 @@ export class Session {
         news.push(`${waiting} wait for ${describe(contextId)}, which you have claimed: finish and release it.`);
       }
       if (renewUntilMs - performance.now() < ttlMs) {
-        const ends = lease.expiresAt?.toISOString() ?? "soon";
+        const ends = lease.expiresAt ? formatTime(lease.expiresAt) : "soon";
         news.push(`Your claim on ${describe(contextId)} expires at ${ends} and is not renewed any more: finish now.`);
       }
     }

@@ -5,6 +5,7 @@ import { describe } from "../describe.ts";
 import { diff } from "../diff.ts";
 import { isEqual } from "../equal.ts";
 import { isContextError } from "../errors.ts";
+import { formatTime } from "../format-time.ts";
 import { formatPath, locate, parsePath } from "../pointer.ts";
 import { isNear } from "./reading.ts";
 import { isLapsed, lockOf, notFound, type Outcome, refuse, refuseArgument } from "./refusals.ts";
@@ -167,7 +168,7 @@ function lineOf(context: ToolsSnapshot, changed: readonly string[] | undefined):
   return {
     version: versionOf(context),
     updated_by: updatedBy,
-    updated_at: updatedAt.toISOString(),
+    updated_at: formatTime(updatedAt),
     ...(note !== null && { note: note.length > 200 ? `${note.slice(0, 200)}…` : note }),
     ...(paths && { changed: paths }),
     ...(changed && changed.length > MOST_PATHS && { more_changed: changed.length - MOST_PATHS }),
@@ -181,7 +182,7 @@ export async function claim(session: Session, input: Arguments, signal: AbortSig
   return {
     id,
     claimed: true,
-    expires_at: expiresAt?.toISOString() ?? null,
+    expires_at: expiresAt && formatTime(expiresAt),
     ...(context && { version: session.show(context) }),
     next: "Read it, write once with release true. Any call of yours keeps the claim alive for a while.",
   };
