@@ -154,7 +154,7 @@ export class SharedContext<Data extends object = JsonObject> {
    */
   get [Symbol.toStringTag](): string {
     const { contextId, version, revision, incarnation } = this.#entry;
-    const where = revision === 0 ? JSON.stringify(this.toDict()) : `revision ${revision} of ${incarnation}`;
+    const where = revision === 0 ? contentOf(this) : `revision ${revision} of ${incarnation}`;
     return `SharedContext ${JSON.stringify(contextId)} version ${version} ${where}`;
   }
 }
@@ -175,6 +175,21 @@ Object.defineProperty(SharedContext.prototype, Symbol.for("nodejs.util.inspect.c
 function exposed(entry: Entry): object {
   return expose(entry);
 }
+
+/** What JSON cannot tell, such as a circle in a transaction under shallow isolation, is told apart by which object it is. */
+function contentOf(context: AnySharedContext): string {
+  try {
+    return JSON.stringify(context.toDict());
+  } catch {
+    const { data } = entryOf(context);
+    const number = numbers.get(data) ?? ++numbered;
+    numbers.set(data, number);
+    return `of data ${number}`;
+  }
+}
+
+const numbers = new WeakMap<object, number>();
+let numbered = 0;
 
 /** Entries read from a dictionary have the revision 0, which no commit gets. */
 function known(revision: number): number | undefined {

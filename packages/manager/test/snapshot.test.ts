@@ -42,6 +42,21 @@ describe("a snapshot", () => {
     expect([stored.revision, stored.incarnation, stored.lock]).toEqual([undefined, undefined, undefined]);
   });
 
+  it("of a transaction is text, and prints, whatever it holds", () => {
+    const anything = new SharedContextManager<Record<string, unknown>>({ isolation: "shallow" });
+    const circle: Record<string, unknown> = {};
+    circle["self"] = circle;
+    anything.agent("ann").transact((tx) => {
+      const given = { circle, big: 1n, refuses: { toJSON: () => assert.fail() } };
+      const created = tx.create("plan", given);
+      expect(Object.prototype.toString.call(created)).toContain('SharedContext "plan" version 1');
+      expect(inspect(created)).toContain("circle: <ref *1> { self: [Circular *1] }");
+      expect(tx.get("plan")).toEqual(created);
+      expect(tx.create("other", given)).not.toEqual(created);
+      expect(tx.update("plan", given)).not.toEqual(created);
+    });
+  });
+
   it("shows the lock in full, its token being the revision that granted it", () => {
     manager.create("locked", {});
     manager.lock("locked", "agent");
