@@ -55,6 +55,27 @@ describe.runIf(hasSqlite)("lock ID -- COMMAND", () => {
     expect((await run(store, ["rm", "a", "--expected", "any", "--as", "bob", "--force"])).code).toBe(0);
   });
 
+  it("takes ids that begin with a dash behind a -- of their own", async () => {
+    const store = newStore();
+    await using manager = await openManager(store);
+    for (const id of ["-a", "--ttl"]) await manager.create(id, {});
+    const ids = ["lock", "--as", "ann", "--", "-a", "--ttl"];
+    expect((await run(store, [...ids, ...node("process.exit(7)")])).code).toBe(7);
+    expect((await manager.get("-a"))?.revision).toBeGreaterThan(2);
+    expect((await manager.get("-a"))?.lockedBy).toBeNull();
+    expect((await run(store, ids)).code).toBe(0);
+    const owners = await Promise.all(["-a", "--ttl"].map(async (id) => (await manager.get(id))?.lockedBy));
+    expect(owners).toEqual(["ann", "ann"]);
+    expect((await run(store, ["unlock", "--as", "ann", "--", "-a"])).code).toBe(0);
+    expect((await manager.get("-a"))?.lockedBy).toBeNull();
+  });
+
+  it("needs an id, with a -- or without", async () => {
+    for (const args of [["lock"], ["lock", "--"], ["lock", "--", "--", "ls"]]) {
+      expect((await run("", args)).code).toBe(2);
+    }
+  });
+
   it("stops the command when the lock is lost, and says so", async () => {
     const store = newStore();
     await using manager = await openManager(store);

@@ -25,6 +25,7 @@ export const lockCommands: readonly Command[] = [
       "shared-context lock plan --as ann",
       "shared-context lock plan --as ann --wait 60000 -- make deploy",
       "shared-context lock plan budget --as ann -- ./move-money.sh",
+      "shared-context lock --as ann -- -draft -- make deploy",
     ],
     takes: [1, Infinity],
     takesCommand: true,

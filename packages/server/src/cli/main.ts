@@ -104,8 +104,7 @@ function readInput(
   parameters: readonly string[],
   { stdin, env, cwd, signal, ...terminal }: Environment,
 ): { output: Output; input: Input | undefined } {
-  // Anywhere else what stands after -- is no option, such as an id that begins with a dash.
-  const own = command.takesCommand === true ? beforeDashes(parameters) : parameters;
+  const own = command.takesCommand === true ? beforeCommand(command, parameters) : parameters;
   const { values, positionals } = parsed(command, own);
   const text = (option: string): string | undefined => {
     const value = values[option];
@@ -133,6 +132,14 @@ function readInput(
     store: text("store") ?? env["SHARED_CONTEXT_STORE"] ?? (command.name === "token" ? "" : defaultStore(cwd)),
   };
   return { output, input };
+}
+
+/** What stands after `--` is no option, such as an id that begins with a dash; after an id, it is the command to run. */
+function beforeCommand(command: Command, parameters: readonly string[]): readonly string[] {
+  const options = beforeDashes(parameters);
+  if (parsed(command, options).positionals.length > 0) return options;
+  const end = parameters.indexOf("--", options.length + 1);
+  return end < 0 ? parameters : parameters.slice(0, end);
 }
 
 function parsed(
@@ -183,6 +190,7 @@ const OVERVIEW = [
   "",
   ...optionLines(COMMON),
   "",
+  "What stands after -- is no option, such as an id that begins with a dash: shared-context get -- -x.",
   "shared-context COMMAND --help has the options and examples of a command.",
   "Exit codes: 0 done, 1 failed, 2 usage, 3 not found, 4 conflict, 5 locked, 6 timeout, 7 not allowed, 8 unavailable.",
 ].join("\n");
