@@ -144,6 +144,34 @@ describe("who has unlocked by force, and why,", () => {
     expect(signal.reason).toMatchObject({ code: "LEASE_LOST", details: { reason } });
     expect((await refusalOf("LEASE_LOST", lease.patch("a", {}))).details.reason).toBe(reason);
   });
+
+  it.each([
+    [{ reason: "hang", agentId: "op" }, '"op" had it unlocked by force: hang'],
+    [{ reason: "hang" }, "it was unlocked by force: hang"],
+  ])("is told by a signal that is asked for later, too: %j", async (options, reason) => {
+    const lease = await ann.acquire(["b", "a"]);
+    await manager.forceUnlock("a", options);
+    await manager.agent("bob").lock("a");
+    await manager.forceUnlock("b", { reason: "in vain" });
+    const { signal } = lease;
+    await passing();
+    expect(signal.reason).toMatchObject({ code: "LEASE_LOST", details: { contextId: "a", owner: null, reason } });
+  });
+
+  it("is told no more where the change log has gone on by more than it keeps", async () => {
+    const forgetful = await openManager("memory:", { clock, changeLogLimit: 1 });
+    for (const id of ["a", "b"]) await forgetful.create(id, { n: 0 });
+    const lease = await forgetful.agent("ann").acquire("a");
+    await forgetful.forceUnlock("a", { reason: "hang" });
+    await forgetful.lock("a", "bob");
+    // So many are kept for those who watch, whatever the limit.
+    for (let n = 0; n <= 1_024; n++) await forgetful.agent("cyd").patch("b", { n });
+    const { signal } = lease;
+    await passing();
+    const reason = "the lock has been released or taken over";
+    expect(signal.reason).toMatchObject({ code: "LEASE_LOST", details: { owner: "bob", reason } });
+    await forgetful.close();
+  });
 });
 
 describe("the signal of a lease", () => {

@@ -237,6 +237,7 @@ describe("a loss", () => {
     const lease = await ann.acquire("plan");
     manager.forceUnlock("plan", { reason: "x" });
     expect(lease.signal.aborted).toBe(true);
+    expect(lease.signal.reason).toMatchObject({ details: { reason: "it was unlocked by force: x" } });
   });
 
   it("of one context is the loss of all: the rest is free at once", async () => {

@@ -65,6 +65,15 @@ describe("a lease", () => {
     expect(isContextError(signal.reason, "LEASE_LOST")).toBe(true);
   });
 
+  it("aborts a signal that is asked for later with the reason, too", async () => {
+    const lease = await manager.agent("ann").acquire("a");
+    await other.forceUnlock("a", { reason: "it hangs", agentId: "operator" });
+    const { signal } = lease;
+    await expect.poll(() => signal.aborted).toBe(true);
+    const reason = '"operator" had it unlocked by force: it hangs';
+    expect(signal.reason).toMatchObject({ code: "LEASE_LOST", details: { reason } });
+  });
+
   it("on what the same agent holds already is DEADLOCK, and the first one stays", async () => {
     const ann = manager.agent("ann");
     const lease = await ann.acquire("a");

@@ -1,11 +1,9 @@
 /** The inside of a lease over a storage: what it holds, how it renews itself, and how it is lost. */
 
-import { readForce } from "../arguments.ts";
-import type { Change } from "../changes.ts";
-import type { SharedContext } from "../context.ts";
-import { type Author, type Entry, LAST_DATE_MS } from "../entry.ts";
-import { ContextError, type ErrorDetails, isContextError } from "../errors.ts";
+import { type Author, LAST_DATE_MS } from "../entry.ts";
+import { ContextError, isContextError } from "../errors.ts";
 import type { Plan } from "../plan.ts";
+import { DELETED, type Loss, lossLogged, lossSeen, lossTold } from "./losses.ts";
 import type { Holder, SharedStore } from "./shared-store.ts";
 import type { Acting } from "./transaction.ts";
 
@@ -15,11 +13,6 @@ export interface Term {
   readonly ttlMs: number;
   readonly maxHoldMs: number;
 }
-
-type Loss = ErrorDetails["LEASE_LOST"];
-
-const DELETED = "the context was deleted";
-const TAKEN = "the lock has been released or taken over";
 
 export class AsyncHold implements Acting {
   readonly author: Holder;
@@ -252,8 +245,8 @@ export class AsyncHold implements Acting {
     const { token } = this.author;
     const stops = this.#held.map((contextId) =>
       this.#store.follower.subscribe(contextId, (change) => {
-        // What is told late may be older than the lease.
-        if (change.revision > token) this.#see(contextId, change.context, reasonOf(change));
+        const loss = lossTold(contextId, token, change);
+        if (loss !== undefined) void this.#lose(loss);
       }),
     );
     this.#stopListening = () => {
@@ -266,16 +259,13 @@ export class AsyncHold implements Acting {
   async #look(): Promise<void> {
     const held = this.#held;
     if (held.length === 0) return;
-    const found = await this.#store.look(held).catch(() => undefined);
-    if (found) for (const [index, contextId] of held.entries()) this.#see(contextId, found.entries[index]);
-  }
-
-  /** How a context is, after whatever has happened to it. */
-  #see(contextId: string, found: Pick<SharedContext, "lock"> | Entry | undefined, reason = TAKEN): void {
     const { token } = this.author;
-    if (found?.lock?.token === token) return;
-    const owner = found?.lock?.owner ?? null;
-    void this.#lose({ contextId, token, owner, reason: found === undefined ? DELETED : reason });
+    const found = await this.#store.look(held).catch(() => undefined);
+    const losses = held.flatMap((id, index) => (found && lossSeen(id, token, found.entries[index])) ?? []);
+    if (losses.length === 0) return;
+    const lostIds = losses.map(({ contextId }) => contextId);
+    const logged = await lossLogged(this.#store, lostIds, token);
+    for (const loss of [...(logged === undefined ? [] : [logged]), ...losses]) void this.#lose(loss);
   }
 
   /** Unless another has it by now. */
@@ -302,10 +292,4 @@ export class AsyncHold implements Acting {
     this.#toldOfLoss = true;
     this.#controller?.abort(new ContextError("LEASE_LOST", details));
   }
-}
-
-/** What the holder is told of a lock that was broken. Nothing is said about one that was given back. */
-function reasonOf({ kind, agentId, note }: Pick<Change, "agentId" | "kind" | "note">): string | undefined {
-  if (kind !== "unlocked" || note === null) return undefined;
-  return readForce(agentId === null ? { reason: note } : { reason: note, agentId }).reason;
 }

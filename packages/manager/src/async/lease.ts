@@ -58,8 +58,8 @@ export class AsyncLease<Data extends object = JsonObject> {
   }
 
   /**
-   * Aborts with LEASE_LOST as soon as it is known here that the lease is lost. To read it is to listen: only from then on
-   * the reason also says who has unlocked it by force, and why.
+   * Aborts with LEASE_LOST as soon as it is known here that the lease is lost. To read it is to listen: from then on calls,
+   * too, can say who has unlocked it by force, and why. What has happened before is looked up in the change log.
    */
   get signal(): AbortSignal {
     return this.#hold.signal;
