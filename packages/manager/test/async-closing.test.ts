@@ -36,6 +36,28 @@ describe("an agent that is closed", () => {
     expect((await manager.get("a"))?.lockedBy).toBeNull();
   });
 
+  it.each<[string, (twin: AsyncAgent) => Promise<unknown>]>([
+    ["lock", (twin) => twin.lock("a")],
+    ["acquire", (twin) => twin.acquire("a")],
+    ["lock by name", () => manager.lock("a", "ann")],
+  ])("leaves none of another handle behind either: %s", async (_name, take) => {
+    const taken = take(manager.agent("ann")).catch(() => undefined);
+    await ann.close();
+    expect((await manager.get("a"))?.lockedBy).toBeNull();
+    await taken;
+    expect((await manager.get("a"))?.lockedBy).toBeNull();
+  });
+
+  it("ends the wait of another handle, also where that has only just begun", async () => {
+    await manager.lock("a", "bob");
+    const twin = manager.agent("ann");
+    const refused = refusalOf("CLOSED", twin.acquire("a"));
+    await ann.close();
+    expect((await refused).details.agentId).toBe("ann");
+    await manager.unlock("a", "bob");
+    await twin.withLock("a", () => undefined); // it is not closed itself
+  });
+
   it("is closed when it says so, to whoever closes it a second time too", async () => {
     await ann.lock("a");
     void ann.close();

@@ -9,31 +9,14 @@ import type { Patient } from "./turnstile.ts";
 /** How to acquire a lease over a storage: by the same options as in process. */
 export type AsyncAcquireOptions = AcquireOptions;
 
-/**
- * All of the contexts or none: at once when they are free and nobody here waits for them, else after a wait.
- *
- * @param check - throws when the caller has been closed: whoever stands in line already is told.
- */
+/** All of the contexts or none: at once when they are free and nobody here waits for them, else after a wait. */
 export async function acquire<Data extends object>(
   store: SharedStore,
   request: AcquireCommand,
-  check: () => void,
 ): Promise<AsyncLease<Data>> {
-  const { contextIds, signal, timeoutMs } = request;
-  signal?.throwIfAborted();
-  const patience = { clock: store.clock, endsAtMs: store.clock.leaseMs() + timeoutMs, signal };
-  if (!contextIds.some((contextId) => store.turnstile.isAwaited(contextId))) {
-    const outcome = await take<Data>(store, request, patience);
-    if (outcome === LATE) {
-      const details = { contextId: contextIds[0] ?? "", timeoutMs, position: 1, holder: null };
-      throw store.refusal(new ContextError("TIMEOUT", details));
-    }
-    if (outcome instanceof Busy) return new Seeker<Data>(store, request, patience).seek(check);
-    // The abort has come between the grant and its receipt.
-    if (signal?.aborted === true) throw await givenBack(outcome, patience, signal.reason);
-    return outcome;
-  }
-  return new Seeker<Data>(store, request, patience).seek(check);
+  request.signal?.throwIfAborted();
+  const seeker = new Seeker<Data>(store, request);
+  return store.turnstile.noting(request.agentId, seeker.seek(), (reason) => seeker.fail(reason));
 }
 
 /** The lease, or the lock that is in the way. What is granted to somebody who waits no longer is given back. */
@@ -85,20 +68,36 @@ class Seeker<Data extends object> implements Patient {
   #failure: { readonly reason: unknown } | undefined;
   #busy: Busy | undefined;
 
-  constructor(store: SharedStore, request: AcquireCommand, patience: Patience) {
-    this.agentId = request.agentId;
-    this.contextIds = request.contextIds;
+  constructor(store: SharedStore, request: AcquireCommand) {
+    const { agentId, contextIds, timeoutMs, signal } = request;
+    this.agentId = agentId;
+    this.contextIds = contextIds;
     this.#store = store;
     this.#request = request;
-    this.#patience = patience;
+    this.#patience = { clock: store.clock, endsAtMs: store.clock.leaseMs() + timeoutMs, signal };
   }
 
-  async seek(check: () => void): Promise<AsyncLease<Data>> {
+  async seek(): Promise<AsyncLease<Data>> {
+    const { contextIds, timeoutMs, signal } = this.#request;
+    const { turnstile } = this.#store;
+    if (contextIds.some((contextId) => turnstile.isAwaited(contextId))) return this.#seekInLine();
+    const outcome = await take<Data>(this.#store, this.#request, this.#patience);
+    if (outcome === LATE) {
+      const details = { contextId: contextIds[0] ?? "", timeoutMs, position: 1, holder: null };
+      throw this.#store.refusal(new ContextError("TIMEOUT", details));
+    }
+    if (outcome instanceof Busy) return this.#seekInLine();
+    // The abort has come between the grant and its receipt.
+    if (signal?.aborted === true) this.fail(signal.reason);
+    return this.#unlessTooLate(outcome);
+  }
+
+  async #seekInLine(): Promise<AsyncLease<Data>> {
     const { turnstile, follower } = this.#store;
     const { signal } = this.#request;
     const isKnown = turnstile.cycle(this) === undefined || (await this.#askHolders());
     // Nothing is waited for between here and its place in line: two who look at the same time would not see each other.
-    check();
+    if (this.#failure !== undefined) throw this.#failure.reason;
     const cycle = isKnown ? turnstile.cycle(this) : undefined;
     if (cycle !== undefined) throw this.#store.refusal(new ContextError("DEADLOCK", { cycle }));
     turnstile.join(this);

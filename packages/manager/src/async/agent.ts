@@ -1,7 +1,6 @@
 import { checkFunction, checkId, type ExpectedVersion, type WriteOptions } from "../arguments.ts";
 import type { LockOptions } from "../agent.ts";
 import {
-  type AcquireCommand,
   acquireCommand,
   createCommand,
   mergeCommand,
@@ -43,8 +42,6 @@ export class AsyncAgent<Data extends object = JsonObject> {
   readonly agentId: string;
   readonly #store: SharedStore;
   readonly #author: Author;
-  /** Calls that may come to a lock. */
-  readonly #locking = new Set<Promise<unknown>>();
   #closing: Promise<void> | undefined;
 
   private constructor(store: SharedStore, agentId: string) {
@@ -241,7 +238,7 @@ export class AsyncAgent<Data extends object = JsonObject> {
    */
   async lock(contextId: string, options?: LockOptions): Promise<boolean> {
     this.#checkOpen();
-    return this.#noting(lock(this.#store, contextId, this.agentId, options));
+    return lock(this.#store, contextId, this.agentId, options);
   }
 
   /**
@@ -274,7 +271,7 @@ export class AsyncAgent<Data extends object = JsonObject> {
    */
   async acquire(contextIds: string | readonly string[], options?: AsyncAcquireOptions): Promise<AsyncLease<Data>> {
     this.#checkOpen();
-    return this.#noting(this.#acquire(acquireCommand(this.agentId, contextIds, options)));
+    return acquire<Data>(this.#store, acquireCommand(this.agentId, contextIds, options));
   }
 
   /**
@@ -309,8 +306,8 @@ export class AsyncAgent<Data extends object = JsonObject> {
   }
 
   /**
-   * Releases everything that the agent holds, under whatever handle and in whatever process it got it, and takes it out
-   * of the queues of this process. Closing twice does no harm; any other call afterwards is CLOSED. Once the manager is
+   * Releases everything that the agent holds, under whatever handle and in whatever process it got it, and ends what it
+   * has under way in this process to get more. Closing twice does no harm; any other call afterwards is CLOSED. Once the manager is
    * closed there is nothing to do.
    *
    * @throws {@link ContextError} UNAVAILABLE, INDETERMINATE, or CLOSED when the manager is closed meanwhile: then what it
@@ -327,9 +324,7 @@ export class AsyncAgent<Data extends object = JsonObject> {
   async #close(): Promise<void> {
     if (this.#store.closed) return;
     const { agentId } = this;
-    const closed = new ContextError("CLOSED", { agentId });
-    for (const waiter of this.#store.turnstile.waitersOf(agentId)) waiter.fail(closed);
-    await Promise.allSettled(this.#locking); // or a lock that is on its way would stay
+    await this.#store.turnstile.dismiss(agentId, new ContextError("CLOSED", { agentId }));
     for await (const { contextId, lock: held } of this.#store.entries("")) {
       if (held?.owner !== agentId) continue;
       try {
@@ -339,27 +334,6 @@ export class AsyncAgent<Data extends object = JsonObject> {
         if (!isContextError(error, "LOCKED") && !isContextError(error, "NOT_FOUND")) throw error;
       }
     }
-  }
-
-  /** Until it is over, closing waits for it. */
-  async #noting<Result>(call: Promise<Result>): Promise<Result> {
-    this.#locking.add(call);
-    try {
-      return await call;
-    } finally {
-      this.#locking.delete(call);
-    }
-  }
-
-  async #acquire(command: AcquireCommand): Promise<AsyncLease<Data>> {
-    const lease = await acquire<Data>(this.#store, command, () => this.#checkOpen());
-    try {
-      this.#checkOpen();
-    } catch (error) {
-      await lease.release().catch(() => undefined); // it was closed between the grant and its receipt
-      throw error;
-    }
-    return lease;
   }
 
   #checkOpen(): void {

@@ -16,7 +16,8 @@ export async function lock(
   checkId("agentId", agentId);
   const ttlMs = readMs(options, "ttlMs", 1);
   if (store.turnstile.isAwaited(contextId) && store.turnstile.holderOf(contextId) !== agentId) return false;
-  return unlessLocked(store.lock({ contextId, agentId, ttlMs }).then(() => true));
+  const locked = store.lock({ contextId, agentId, ttlMs }).then(() => true);
+  return store.turnstile.noting(agentId, unlessLocked(locked));
 }
 
 /** `false` when another agent holds the lock, or nobody does. */

@@ -452,7 +452,7 @@ export class AsyncSharedContextManager<Data extends object = JsonObject> {
 
   async #close(): Promise<void> {
     if (this.#store.closed) return;
-    for (const waiter of this.#store.turnstile.waitersOf(undefined)) waiter.fail(new ContextError("CLOSED", {}));
+    for (const waiter of this.#store.turnstile.waiters) waiter.fail(new ContextError("CLOSED", {}));
     await this.#store.close();
   }
 

@@ -13,8 +13,17 @@ export interface Patient extends Waiter {
   fail(reason: unknown): void;
 }
 
+/** A call that may come to a lock. */
+interface Call {
+  readonly over: Promise<unknown>;
+  /** Ends it before that, where that is possible. */
+  readonly fail: ((reason: unknown) => void) | undefined;
+}
+
 export class Turnstile {
   readonly #queues = new Queues();
+  /** What each agent has under way that may come to a lock. */
+  readonly #calls = new Roster<Set<Call>>();
   /** Who holds what, as far as this process knows. */
   readonly #holders = new Roster<string>();
 
@@ -60,8 +69,28 @@ export class Turnstile {
     }
   }
 
-  /** All who wait, or those of one agent. */
-  waitersOf(agentId: string | undefined): Patient[] {
-    return this.#queues.waitersOf(agentId) as Patient[];
+  /** All who wait. */
+  get waiters(): Patient[] {
+    return this.#queues.waitersOf(undefined) as Patient[];
+  }
+
+  /** Takes note of a call that may come to a lock, until it is over. */
+  async noting<Result>(agentId: string, over: Promise<Result>, fail?: Call["fail"]): Promise<Result> {
+    const call = { over, fail };
+    const calls = this.#calls.get(agentId) ?? new Set();
+    this.#calls.set(agentId, calls.add(call));
+    try {
+      return await over;
+    } finally {
+      calls.delete(call);
+      if (calls.size === 0) this.#calls.delete(agentId);
+    }
+  }
+
+  /** Ends what an agent has under way, and waits for it: after that none of it can come to a lock. */
+  async dismiss(agentId: string, reason: unknown): Promise<void> {
+    const calls = [...(this.#calls.get(agentId) ?? [])];
+    for (const { fail } of calls) fail?.(reason);
+    await Promise.allSettled(calls.map(({ over }) => over));
   }
 }
