@@ -25,6 +25,7 @@ export { isEqual } from "./equal.ts";
 export { formatPath, parsePath } from "./pointer.ts";
 export { Recent } from "./recent.ts";
 export { byteSize } from "./size.ts";
+export { committedAs } from "./uncommitted.ts";
 
 /** What a path leads to in data; `undefined` for nothing. A token `id=3` names the element of an array whose `id` is 3. */
 export function valueAt(data: unknown, path: readonly string[]): unknown {

@@ -1,6 +1,6 @@
 /** Snapshots of what a transaction has written, which is nobody else's to go on from before it is committed. */
 
-import { type SharedContext, wrap } from "./context.ts";
+import { type AnySharedContext, entryOf, type SharedContext, wrap } from "./context.ts";
 import { type Entry, type Expected, PENDING } from "./entry.ts";
 import { invalid } from "./errors.ts";
 
@@ -16,11 +16,20 @@ export function snapshotOf<Data extends object>(entry: Entry): SharedContext<Dat
   return wrap<Data>(copy);
 }
 
+/** The context as the transaction has left it, once that is committed; `undefined` where it has written it again after this. */
+export function committedAs<Data extends object>(context: SharedContext<Data>): SharedContext<Data> | undefined {
+  const { origin } = entryOf(context as AnySharedContext) as Partial<Uncommitted>;
+  return origin !== undefined && origin.revision > PENDING ? wrap<Data>(origin) : undefined;
+}
+
 /** Committed, under a revision that nobody has told. */
 const UNTOLD = -1;
 
-export function committedElsewhere(entry: Entry): void {
-  (entry as { revision: number }).revision = UNTOLD;
+/** @param incarnation - that of a context which was created, where it is known. */
+export function committedElsewhere(entry: Entry, incarnation: number = PENDING): void {
+  const draft = entry as { revision: number; incarnation: number };
+  draft.revision = UNTOLD;
+  if (draft.incarnation === PENDING) draft.incarnation = incarnation;
 }
 
 /**

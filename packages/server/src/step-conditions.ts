@@ -14,7 +14,7 @@ type Read = (contextId: string) => Promise<SharedContext | undefined>;
 /** No context is ever at this version: with it the rules refuse in their own order, and come to CONFLICT last. */
 const NEVER = "0";
 
-/** What a transaction hands out has no revision yet: the same version, as it was committed. */
+/** What a transaction has written again since: the one version that it was committed as, as far as it can be found. */
 export async function committed(manager: AsyncSharedContextManager, context: SharedContext): Promise<SharedContext> {
   const { contextId, version, incarnation } = context;
   const isSame = (other: SharedContext): boolean =>

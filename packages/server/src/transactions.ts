@@ -9,6 +9,7 @@ import {
   type PatchOperation,
   type SharedContext,
 } from "shared-context-manager";
+import { committedAs } from "shared-context-manager/serving";
 import { contextFields } from "./bodies.ts";
 import { isAt, type Match, parseMatch } from "./etags.ts";
 import { type Fields, invalid, readFields, readObject, readString } from "./input.ts";
@@ -88,7 +89,8 @@ function checked(context: SharedContext | undefined, contextId: string, match: M
 
 async function shown({ manager }: Call, result: Taken): Promise<unknown> {
   if (result === undefined || typeof result === "boolean") return result ?? null;
-  return contextFields(result.revision === undefined ? await committed(manager, result) : result);
+  if (result.revision !== undefined) return contextFields(result);
+  return contextFields(committedAs(result) ?? (await committed(manager, result)));
 }
 
 const FIELDS = ["do", "context_id", "if_match", "lock_token", "note", "data", "patch"];

@@ -1,7 +1,7 @@
 /** Transactions of a client: planned there, checked and committed by the server. */
 
 import type { AsyncSharedContextManager } from "shared-context-manager";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { follow, refusalOf } from "../../manager/test/support.ts";
 import { served, type Served } from "./client-support.ts";
 
@@ -91,6 +91,54 @@ describe("transact", () => {
     await lease.transact((tx) => tx.delete("x"));
     expect([await manager.get("x"), lease.expiresAt]).toEqual([undefined, null]);
   });
+
+  it("knows what it has created from what is created again under that id", async () => {
+    const ann = manager.agent("ann");
+    const created = await ann.transact((tx) => tx.create("p", { n: 1 }));
+    await other.delete("p");
+    await other.create("p", { n: 2 });
+    expect((await refusalOf("CONFLICT", ann.update("p", {}, created))).details.recreated).toBe(true);
+    await refusalOf("CONFLICT", ann.delete("p", created));
+  });
+
+  it("knows it also where that happens before the server answers", async () => {
+    const { store } = site;
+    const get = store.get.bind(store);
+    let isCommitting = false;
+    const again = vi.spyOn(store, "get").mockImplementation(async (contextId) => {
+      if (isCommitting) {
+        again.mockRestore();
+        await store.delete(contextId);
+        await store.create(contextId, { n: 2 });
+      }
+      return get(contextId);
+    });
+    const ann = manager.agent("ann");
+    const created = await ann.transact(async (tx) => {
+      const made = await tx.create("p", { n: 1 });
+      isCommitting = true;
+      return made;
+    });
+    await store.get("p"); // where the server has not asked
+    expect((await refusalOf("CONFLICT", ann.update("p", {}, created))).details.recreated).toBe(true);
+  });
+
+  it.each(["{}", '{"results":[null,{"context_id":"p","incarnation":0},{}]}', "done"])(
+    "goes by the version alone where a server answers %s",
+    async (answer) => {
+      const { fetch } = globalThis;
+      const elsewhere = vi.spyOn(globalThis, "fetch").mockImplementation(async (url, init) => {
+        const response = await fetch(url, init);
+        return response.url.endsWith("/v1/transactions") ? new Response(answer) : response;
+      });
+      const ann = manager.agent("ann");
+      const created = await ann.transact((tx) => tx.create("p", { n: 1 }));
+      elsewhere.mockRestore();
+      await other.delete("p");
+      await other.create("p", { n: 2 });
+      expect((await ann.update("p", { n: 3 }, created)).version).toBe("2");
+    },
+  );
 
   it("merges with what was read before, also when the server keeps that version no more", async () => {
     const base = await manager.get("x");

@@ -59,6 +59,27 @@ export function changeFromBody(body: unknown): ChangeRecord {
   };
 }
 
+/** The incarnations of the contexts that a transaction has left, as far as the answer tells: it is committed, whatever that says. */
+export function incarnationsIn(answer: string): ReadonlyMap<string, number> {
+  const incarnations = new Map<string, number>();
+  for (const result of resultsIn(answer)) {
+    if (!isPlainObject(result)) continue;
+    const { context_id: contextId, incarnation } = result;
+    if (typeof contextId === "string" && Number.isSafeInteger(incarnation)) {
+      incarnations.set(contextId, incarnation as number);
+    }
+  }
+  return incarnations;
+}
+
+function resultsIn(answer: string): readonly unknown[] {
+  try {
+    return listOf(fieldsOf(JSON.parse(answer), "an answer"), "results");
+  } catch {
+    return [];
+  }
+}
+
 export function listOf(fields: Fields, name: string): readonly unknown[] {
   const value = fields[name];
   if (Array.isArray(value)) return value;

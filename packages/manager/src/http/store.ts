@@ -23,7 +23,7 @@ import type { Plan } from "../plan.ts";
 import { committedElsewhere } from "../uncommitted.ts";
 import type * as rules from "../rules.ts";
 import type * as staging from "../staging.ts";
-import { entryFromBody, fieldsOf, listOf, numberOf } from "./bodies.ts";
+import { entryFromBody, fieldsOf, incarnationsIn, listOf, numberOf } from "./bodies.ts";
 import { type Call, type Connection, pathOf } from "./connection.ts";
 import { HttpFollower } from "./follower.ts";
 import { HttpLocks } from "./locks.ts";
@@ -205,10 +205,10 @@ export class HttpStore implements SharedStore {
     // What has not changed between two readings of all of it, was so at one moment.
     if (planned.length === 0) return plan.steps.length < 2 || isCurrent(this, plan);
     const contextIds = plan.steps.map(({ contextId }) => contextId);
-    await this.follower.begun();
+    let answer: string;
     try {
       const body = { steps: stepsOf(plan, planned) };
-      await this.#connection.send({ ...POST_STEPS, agentId: actorOf(planned), body, contextIds, operationId });
+      answer = await this.send({ ...POST_STEPS, agentId: actorOf(planned), body, contextIds, operationId });
     } catch (error) {
       if (!isContextError(error)) throw error;
       // A refusal of what is so no longer says nothing: the function runs again and decides anew.
@@ -216,7 +216,10 @@ export class HttpStore implements SharedStore {
       throw this.refusal(error);
     }
     this.counters.writes += planned.length;
-    for (const { found, next } of plan.steps) if (next !== undefined && next !== found) committedElsewhere(next);
+    const incarnations = incarnationsIn(answer);
+    for (const { contextId, found, next } of plan.steps) {
+      if (next !== undefined && next !== found) committedElsewhere(next, incarnations.get(contextId));
+    }
     return true;
   }
 
