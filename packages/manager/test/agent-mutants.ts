@@ -1,6 +1,6 @@
 /** Managers whose agents or leases break the contract, each in one way. */
 
-import type { AsyncAgent, AsyncLease, SharedContext } from "shared-context-manager";
+import type { AsyncAgent, AsyncLease, ModifyOptions, SharedContext } from "shared-context-manager";
 import { type ManagerMutant, over } from "./broken-manager.ts";
 
 const VERBS = ["get", "create", "update", "patch", "delete"] as const;
@@ -30,6 +30,16 @@ export const agentMutants: readonly ManagerMutant[] = [
     breaks: "does not try again",
     agent: (agent) => ({
       modify: (id: string, change: never, options: object) => agent.modify(id, change, { ...options, attempts: 1 }),
+    }),
+  },
+  {
+    breaks: "writes although the signal has aborted",
+    agent: (agent) => ({
+      async modify(id: string, change: never, { signal, ...options }: ModifyOptions = {}) {
+        const context = await agent.modify(id, change, options);
+        signal?.throwIfAborted();
+        return context;
+      },
     }),
   },
   {

@@ -39,6 +39,10 @@ export const FOREVER = new Promise<never>(() => {
   // It comes to nothing.
 });
 
+function isUncommitted(expected: unknown): expected is SharedContext {
+  return typeof expected === "object" && expected !== null && (expected as SharedContext).revision === undefined;
+}
+
 export const managerMutants: readonly ManagerMutant[] = [
   {
     breaks: "writes whatever version is expected",
@@ -54,6 +58,13 @@ export const managerMutants: readonly ManagerMutant[] = [
     manager: (m) => ({
       update: (id: string, data: never, expected: SharedContext | string) =>
         m.update(id, data, typeof expected === "object" ? (expected?.version ?? (expected as never)) : expected),
+    }),
+  },
+  {
+    breaks: "goes on from what was not committed",
+    manager: (m) => ({
+      update: (id: string, data: never, expected: SharedContext | string) =>
+        m.update(id, data, isUncommitted(expected) ? expected.version : expected),
     }),
   },
   {

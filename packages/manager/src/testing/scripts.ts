@@ -1,5 +1,7 @@
 /** Sentences of the specification as calls, for every manager that does what the synchronous one does. */
 
+import type { SharedContext } from "../context.ts";
+import { ContextError } from "../errors.ts";
 import { LEASE_SCRIPTS } from "./lease-scripts.ts";
 import { inTurn, type Script } from "./script.ts";
 
@@ -132,6 +134,18 @@ export const SCRIPTS: Readonly<Record<string, Script>> = {
     yield () => ann.modify("a", ({ data }) => ({ step: Number(data["step"]) + 1 }), { note: "next" });
     yield () => ann.modify("a", ({ data }) => Promise.resolve({ step: Number(data["step"]) + 1 }));
   },
+  "modify writes nothing once its signal has aborted": async function* (m) {
+    const ann = m.agent("ann");
+    await m.create("a", { step: 1 });
+    const enough = new ContextError("CLOSED", { agentId: "enough" });
+    for (const data of [{ step: 2 }, Promise.resolve({ step: 3 })]) {
+      const stop = new AbortController();
+      const change = (): typeof data => (stop.abort(enough), data);
+      yield () => ann.modify("a", change, { signal: stop.signal });
+      yield () => ann.modify("a", change, { signal: stop.signal });
+      yield () => m.get("a");
+    }
+  },
   "restore writes an old version anew": async function* (m) {
     const ann = m.agent("ann");
     yield () => ann.restore("a", "1");
@@ -173,6 +187,24 @@ export const SCRIPTS: Readonly<Record<string, Script>> = {
     yield () => ann.transact((tx) => inTurn([() => tx.delete("a"), () => tx.patch("b", {})]));
     yield () => ann.transact((tx) => inTurn([() => tx.delete("a"), () => tx.create("a", { again: true })]));
     for (const id of ["a", "b", "receipt"]) yield () => m.history(id);
+  },
+  "what a transaction has not committed is no version to go on from": async function* (m) {
+    const [ann, bob] = [m.agent("ann"), m.agent("bob")];
+    await m.create("a", { step: 1 });
+    let written: unknown;
+    const write = (tx: { patch: typeof ann.patch }): unknown => (written = tx.patch("a", { by: "ann" }));
+    yield () => ann.transact((tx) => inTurn([() => write(tx), () => tx.create("a", {})]));
+    await bob.patch("a", { by: "bob" });
+    const undone = (await written) as SharedContext;
+    yield () => m.update("a", {}, undone);
+    yield () => ann.patch("a", { step: 2 }, undone);
+    yield () => ann.merge(undone, {});
+    yield () => ann.delete("a", undone);
+    yield () => m.get("a");
+    await ann.transact((tx) => inTurn([() => write(tx)]));
+    const done = (await written) as SharedContext;
+    yield () => m.update("a", { step: 2 }, done);
+    yield () => m.update("a", { step: 3 }, done);
   },
   "an agent that closes gives back what it holds, and acts no more": async function* (m) {
     const ann = m.agent("ann");
