@@ -109,7 +109,11 @@ export class PostgresEngine implements Engine {
     this.#ns = ns;
     this.#channel = channel;
     this.#timeouts = timeouts;
-    this.#loader = new Loader((...known) => this.#read({ text: sql.load, values: [ns, ...known] }));
+    this.#loader = new Loader((ids, revisions, seen) => {
+      const one = { text: sql.loadOne, values: [ns, ids[0], revisions[0]] };
+      const prepared = ids.length === 1 && seen === null ? one : undefined;
+      return this.#read({ text: sql.load, values: [ns, ids, revisions, seen], prepared });
+    });
     // There is no infinity in SQL.
     this.#historyLimit = Math.min(options.historyLimit, Number.MAX_SAFE_INTEGER);
     this.#changeLogLimit = Math.min(options.changeLogLimit, Number.MAX_SAFE_INTEGER);

@@ -34,7 +34,7 @@ export interface Question {
   readonly text: string;
   readonly values: readonly unknown[];
   /** What asks the same, and is faster where it need not be planned each time. */
-  readonly prepared?: Omit<Question, "prepared">;
+  readonly prepared?: Omit<Question, "prepared"> | undefined;
 }
 
 /** A statement that was sent and not answered: it may have been carried out. */

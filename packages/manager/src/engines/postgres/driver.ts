@@ -104,8 +104,10 @@ function asText(value: unknown): string | null {
 }
 
 function inArray(value: unknown): string {
-  if (typeof value === "string") return `"${value.replaceAll(/["\\]/g, String.raw`\$&`)}"`;
-  return asText(value) ?? "NULL";
+  if (typeof value !== "string") return asText(value) ?? "NULL";
+  // Most have nothing to replace, and to look with an expression takes 15 times as long.
+  const isPlain = !value.includes('"') && !value.includes("\\");
+  return `"${isPlain ? value : value.replaceAll(/["\\]/g, String.raw`\$&`)}"`;
 }
 
 export interface ListenerClient extends DriverClient {

@@ -58,10 +58,14 @@ export class Loader {
   readonly #cache = new Recent<Sighting>();
   /** The last one. */
   #run: Run | undefined;
+  /** Where the counter was when it was last heard of. */
+  #head = 0;
+  /** Whether it was there still at the last read: then it may be so again. */
+  #isStill = false;
   readonly #waiting: Request[] = [];
   #reading = 0;
 
-  /** @param ask - runs the statement `load`. */
+  /** @param ask - runs the statement `load`, or the one for one context. */
   constructor(ask: Ask) {
     this.#ask = ask;
   }
@@ -84,6 +88,7 @@ export class Loader {
     if (run === undefined || stamp.revision > run.last.revision) {
       this.#run = { since: base === run?.last.revision ? run.since : base, last: stamp };
     }
+    this.#head = stamp.revision;
     for (const { writes, clears = false } of transactions) {
       if (clears) this.#cache.clear();
       for (const { id, next } of writes) {
@@ -148,10 +153,13 @@ export class Loader {
 
   async #find(ids: readonly string[]): Promise<Omit<Loaded, "entries"> & { found: Map<string, Entry> }> {
     const known = new Map(ids.map((id) => [id, this.#cache.get(id)]));
-    const seen = sameHead([...known.values()]);
+    const isSeen = this.#isStill && [...known.values()].every((sighting) => sighting?.head === this.#head);
+    const seen = isSeen ? this.#head : null;
     const revisions = [...known.values()].map((sighting) => sighting?.entry.revision ?? null);
     const rows = await this.#ask([...known.keys()], revisions, seen);
     const [head, contexts, clockMs] = (rows[0] as Row).map(Number) as [number, number, number];
+    this.#isStill = head === this.#head;
+    this.#head = head;
     const found = new Map<string, Entry>();
     if (head === seen) for (const [id, sighting] of known) found.set(id, (sighting as Sighting).entry);
     for (const [, , , id, revision, text] of rows) {
@@ -168,10 +176,4 @@ export class Loader {
     }
     return { found, time: { wallMs: Math.floor(clockMs), leaseMs: clockMs }, head, contexts };
   }
-}
-
-/** The head as of which all of them were there, if it is the same. */
-function sameHead(sightings: readonly (Sighting | undefined)[]): number | null {
-  const head = sightings[0]?.head;
-  return head !== undefined && sightings.every((sighting) => sighting?.head === head) ? head : null;
 }

@@ -4,7 +4,7 @@
  */
 
 import { HAS_ROOM, isDue } from "./functions/commit.ts";
-import { newer } from "./functions/tail.ts";
+import { newer, TEXTS } from "./functions/tail.ts";
 
 type Name =
   | "serverVersion"
@@ -17,6 +17,7 @@ type Name =
   | "namespace"
   | "addNamespace"
   | "load"
+  | "loadOne"
   | "commit"
   | "replaceOne"
   | "tidy"
@@ -46,6 +47,19 @@ const SQL: Readonly<Record<Name, string>> = {
     FROM @.namespaces n LEFT JOIN LATERAL (
       SELECT c.id, c.revision, c.entry FROM @.present($1, $2::text[], $3::bigint[]) c WHERE n.head IS DISTINCT FROM $4::bigint OFFSET 0
     ) c ON true WHERE n.ns = $1`,
+  // The same of one context that may have changed, as most do that are asked for: the function takes longer for it. It is in
+  // the log alone if a row past those that the tables have is about it, and the last of them says as what.
+  loadOne: `SELECT n.head, n.contexts, (extract(epoch FROM clock_timestamp()) * 1000)::text, c.id,
+      coalesce(l.first - 1 + i.rank, c.revision), CASE
+        WHEN coalesce(l.first - 1 + i.rank, c.revision) = $3::bigint THEN NULL
+        WHEN i.rank IS NULL THEN c.stored ELSE (${TEXTS})[i.at]
+      END
+    FROM @.namespaces n LEFT JOIN @.contexts c ON c.ns = n.ns AND c.id = $2 LEFT JOIN LATERAL (
+      SELECT l.first, l.lines, l.others, l.ids, l.at, l.ranks FROM @.log l
+      WHERE c.id IS NOT NULL AND l.ns = $1 AND l.revision > n.folded AND c.id = ANY (l.ids) ORDER BY l.revision DESC LIMIT 1
+    ) l ON true LEFT JOIN LATERAL (
+      SELECT i.at, i.rank FROM unnest(l.ids, l.at, l.ranks) i(id, at, rank) WHERE i.id = c.id ORDER BY i.rank DESC LIMIT 1
+    ) i ON true WHERE n.ns = $1`,
   commit: `SELECT @.commit($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13::text[], $14::bigint[], $15::text[],
     $16::text[], $17::integer[], $18::integer[], $19::integer[], $20::integer[], $21::integer[], $22::text[], $23::integer[],
     $24::integer[], $25::boolean[])`,
