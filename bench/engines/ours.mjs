@@ -8,6 +8,8 @@ import { shuffled } from "../harness/walk.mjs";
 import { twoKeys } from "../payloads.mjs";
 
 export const IN_FLIGHT = 64;
+/** Of so many contexts, all are known from the beginning. */
+export const KNOWN_AT_MOST = 10_000;
 const FILLED_AT_ONCE = 500;
 
 /** @typedef {{ manager: AsyncSharedContextManager<any>, ids: string[], versions: string[], at: number }} Opened */
@@ -35,8 +37,8 @@ export async function opened(url, contexts) {
     const some = missing.slice(from, from + FILLED_AT_ONCE);
     await Promise.all(some.map((id, index) => manager.create(id, twoKeys(from + index))));
   }
-  // Few are known from the beginning, as those that are just made; of so many, most are met for the first time.
-  if (contexts <= 10_000) await Promise.all(ids.map((id) => manager.get(id)));
+  // As those that are just made; of more, most are met for the first time.
+  if (contexts <= KNOWN_AT_MOST) await Promise.all(ids.map((id) => manager.get(id)));
   return { manager, ids: shuffled(ids), versions: ids.map(() => "1"), at: 0 };
 }
 
@@ -77,6 +79,32 @@ export function updates(url, contexts) {
     setUp: async () => opened(await url(), contexts),
     async round(state, count) {
       for (let done = 0; done < count; done++) await update(state, next(state), done);
+    },
+    tearDown: closed,
+  };
+}
+
+/**
+ * What is updated was read before, as by whoever thinks about it in between. Only the update is timed.
+ *
+ * @param {Url} url
+ * @param {number} contexts
+ * @returns {Contestant<Opened>}
+ */
+export function updatesOfRead(url, contexts) {
+  return {
+    setUp: async () => opened(await url(), contexts),
+    async round(state, count) {
+      let elapsed = 0n;
+      for (let done = 0; done < count; done++) {
+        const at = next(state);
+        const context = await state.manager.get(state.ids[at] ?? "");
+        state.versions[at] = context?.version ?? "";
+        const started = process.hrtime.bigint();
+        await update(state, at, done);
+        elapsed += process.hrtime.bigint() - started;
+      }
+      return Number(elapsed);
     },
     tearDown: closed,
   };

@@ -47,6 +47,32 @@ describe("a write", () => {
     expect(calls.slice(0, 2)).toEqual(["commit", "commit"]);
   });
 
+  it("to what this process has read is one round trip more than that, whoever has written it", async () => {
+    await other.create("b", { step: 0 });
+    const { version } = (await manager.get("b"))!;
+    await manager.update("b", { step: 1 }, version);
+    expect(calls).toEqual(["load", "commit"]);
+  });
+
+  it("to what others have written since it was read asks again, and is a conflict", async () => {
+    await other.create("b", { step: 0 });
+    const { version } = (await manager.get("b"))!;
+    await other.update("b", { step: 1 }, version);
+    const { details } = await refusalOf("CONFLICT", manager.update("b", { step: 2 }, version));
+    expect([details.version, details.current.data]).toEqual(["2", { step: 1 }]);
+    expect(calls).toEqual(["load", "commit", "load"]);
+  });
+
+  it("asks first where each time that it was read it was another", async () => {
+    for (let step = 0; step < 3; step++) {
+      await manager.get("a");
+      await other.agent("x").patch("a", { step });
+    }
+    calls.length = 0;
+    await manager.agent("ann").patch("a", [{ op: "increment", path: "/step", value: 1 }]);
+    expect(calls).toEqual(["load", "commit"]);
+  });
+
   it("by the holder of a lock is one round trip, and the lock itself is two: it goes by the clock of the storage", async () => {
     const lease = await manager.agent("ann").acquire("a", { ttlMs: Infinity });
     expect(calls).toEqual(["load", "commit"]);

@@ -11,7 +11,7 @@
 import { checkStorable } from "../arguments.ts";
 import type { Clock } from "../clock.ts";
 import type { Counters } from "../counters.ts";
-import type { CommitOutcome, Engine, Transaction } from "../engine.ts";
+import type { CommitOutcome, Engine, Loaded, Transaction } from "../engine.ts";
 import type { Entry } from "../entry.ts";
 import { ContextError, isContextError } from "../errors.ts";
 import { accepted } from "../refusal.ts";
@@ -61,6 +61,11 @@ export class Committer {
   /** What was there when this process last saw it. */
   seen(contextId: string): Entry | undefined {
     return this.#known.seen(contextId);
+  }
+
+  /** What has been read by others than this: whoever writes it next need not ask again. */
+  loaded(contextIds: readonly string[], loaded: Loaded): void {
+    this.#known.loaded(contextIds, loaded);
   }
 
   #wake(): void {

@@ -46,6 +46,7 @@ export class Known {
     for (const [index, id] of ids.entries()) {
       const entry = entries[index];
       const before = this.#sightings.get(id);
+      if (entry !== undefined && before?.entry === entry && before.isCalm) continue;
       this.#remember(id, { entry, isCalm: before === undefined || before.entry?.revision === entry?.revision });
     }
   }

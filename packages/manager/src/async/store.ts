@@ -71,13 +71,15 @@ export class AsyncStore implements SharedStore {
 
   async load(contextId: string): Promise<Entry | undefined> {
     checkStorable(contextId);
-    const { entries, head } = await this.#reading.load([contextId]);
+    const { entries, head } = await this.look([contextId]);
     this.follower.saw(head);
     return entries[0];
   }
 
-  look(contextIds: readonly string[], counts?: boolean): Promise<Loaded> {
-    return this.#reading.load(contextIds, counts);
+  async look(contextIds: readonly string[], counts?: boolean): Promise<Loaded> {
+    const loaded = await this.#reading.load(contextIds, counts);
+    this.#committer.loaded(contextIds, loaded);
+    return loaded;
   }
 
   page(options: { prefix: string; after: string | undefined; limit: number }): Promise<EnginePage> {
