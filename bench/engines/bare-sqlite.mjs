@@ -18,7 +18,7 @@ import { idsOf, IN_FLIGHT } from "./ours.mjs";
 async function openBare(path, synchronous, contexts) {
   const { DatabaseSync } = await import("node:sqlite");
   const database = new DatabaseSync(path, { timeout: 0 });
-  database.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = ${synchronous}`);
+  database.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = ${synchronous}; PRAGMA cache_size = -8000`);
   database.exec("CREATE TABLE IF NOT EXISTS kept (id TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID");
   const add = database.prepare("INSERT OR IGNORE INTO kept VALUES (?, ?)");
   database.exec("BEGIN IMMEDIATE");
