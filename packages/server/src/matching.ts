@@ -86,7 +86,7 @@ function readId(segment: string, { search, searchParams }: Target): string {
   const inQuery = search === "" ? null : searchParams.get("context_id");
   if (segment === "") {
     if (inQuery !== null) return inQuery;
-    throw invalid("contextId", "", "an id in the path, percent-encoded, or in ?context_id=", "nothing");
+    throw invalid("contextId", "", "an id in the path, percent-encoded, or in ?context_id=", undefined);
   }
   if (inQuery !== null) throw invalid("query", "/context_id", "an id in the path or in the query, not both", inQuery);
   if (!segment.includes("%")) return segment;

@@ -125,6 +125,12 @@ describe("GET /v1/contexts/{id}", () => {
     await using api = await openApi();
     expect(await api.send("GET", path)).toMatchObject({ status: 400, body: { code: "INVALID" } });
   });
+
+  it("says that a path without an id has none", async () => {
+    await using api = await openApi();
+    const { body } = await api.send("GET", "/v1/contexts/");
+    expect(body).toMatchObject({ details: { argument: "contextId", received: "nothing" } });
+  });
 });
 
 describe("PUT /v1/contexts/{id}", () => {
