@@ -278,8 +278,10 @@ export function readForce(options: ForceUnlockOptions): Act {
 /** The contexts to acquire: each once, in the order given. */
 export function readContextIds(ids: string | readonly string[]): readonly string[] {
   if (typeof ids === "string") return [ids];
-  if (!Array.isArray(ids) || ids.length === 0)
-    throw invalid("contextIds", "", "a context id or a list of them", describe(ids));
+  if (!Array.isArray(ids) || ids.length === 0) {
+    const received = Array.isArray(ids) ? "an empty list" : describe(ids);
+    throw invalid("contextIds", "", "a context id, or a list of at least one", received);
+  }
   for (const [index, id] of ids.entries()) {
     if (typeof id !== "string") throw invalid("contextIds", `/${index}`, "a string", describe(id));
   }

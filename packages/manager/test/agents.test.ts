@@ -98,7 +98,8 @@ describe("an agent handle", () => {
     expect(await path(ann.acquire("plan", { timeoutMs: -1 }))).toBe("/timeoutMs");
     expect(await path(ann.acquire("plan", { maxHoldMs: Number.NaN }))).toBe("/maxHoldMs");
     expect(await path(ann.acquire("plan", { signal: {} as AbortSignal }))).toBe("/signal");
-    expect(await path(ann.acquire([]))).toBe("");
+    const { message } = await refusalOf("INVALID", ann.acquire([]));
+    expect(message).toBe("contextIds: expected a context id, or a list of at least one; received an empty list");
     expect(await path(ann.acquire(["plan", 7 as never]))).toBe("/1");
     expect(await path(ann.acquire("plan", 7 as never))).toBe("");
     expect(refusal("INVALID", () => ann.lock("plan", { ttlMs: "1" as never })).details.path).toBe("/ttlMs");
