@@ -76,6 +76,20 @@ describe.runIf(hasSqlite)("lock ID -- COMMAND", () => {
     }
   });
 
+  it("leaves a lock behind only where no command was announced", async () => {
+    const store = newStore();
+    await using manager = await openManager(store);
+    await manager.create("plan", {});
+    for (const args of [
+      ["plan", "--"],
+      ["--", "plan", "--"],
+    ]) {
+      const refused = await run(store, ["lock", "--as", "ann", ...args]);
+      expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining("a command after --") });
+    }
+    expect((await manager.get("plan"))?.lockedBy).toBeNull();
+  });
+
   it("stops the command when the lock is lost, and says so", async () => {
     const store = newStore();
     await using manager = await openManager(store);

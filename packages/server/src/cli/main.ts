@@ -117,6 +117,8 @@ function readInput(
   if (positionals.length < least || positionals.length > most) {
     throw new UsageError(`expected ${command.usage}; received ${positionals.length} arguments`);
   }
+  // Most likely a variable of a script that is empty. The lock would stay, and nothing run under it.
+  if (own.length + 1 === parameters.length) throw new UsageError("expected a command after --; received nothing");
   const input: Input = {
     positionals,
     rest: parameters.slice(own.length + 1),
