@@ -107,6 +107,18 @@ describe("contexts", () => {
       expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining('received "text"') });
     });
   });
+
+  it.each([
+    ["create", "plan"],
+    ["update", "plan", "--expected", "any"],
+    ["patch", "plan", " "],
+  ])("whose JSON is not there say where it may be: %s", async (...args) => {
+    const refused = await run("http://127.0.0.1:9", args);
+    expect(refused).toMatchObject({
+      code: 2,
+      stderr: "USAGE: expected JSON, as an argument or on standard input; received nothing\n",
+    });
+  });
 });
 
 describe("many contexts", () => {

@@ -211,6 +211,11 @@ describe.runIf(hasSqlite)("the command line on a store", () => {
   it("explains itself", async () => {
     expect((await run("", ["--help"])).stdout).toContain("Exit codes");
     expect((await run("", [])).code).toBe(2);
+    for (const typed of ["-h", "jump", "--json"]) {
+      const { code, stderr } = await run("", [typed, "get", "plan"]);
+      expect([code, stderr]).toEqual([2, expect.stringMatching(/expected a command \(.*\), and its options after it/)]);
+      expect(stderr).toContain("see shared-context --help");
+    }
     expect((await run("", ["--version"])).stdout).toBe("0.1.0\n");
     expect((await run("", ["lock", "--help"])).stdout).toContain("-- make deploy");
     expect((await run("", ["serve", "--help"])).stdout).toMatch(/--token TOKEN +the token to ask for/);

@@ -39,6 +39,7 @@ function ifMatch(expected: string | undefined): string {
 async function jsonFrom(input: Input, at: number): Promise<unknown> {
   const argument = input.positionals[at];
   const text = argument === undefined || argument === "-" ? await input.stdin() : argument;
+  if (text.trim() === "") throw new UsageError("expected JSON, as an argument or on standard input; received nothing");
   try {
     return JSON.parse(text);
   } catch (error) {

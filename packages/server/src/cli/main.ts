@@ -84,7 +84,9 @@ function withoutCommand(name: string, output: Output): number {
     return name === "" ? EXIT.usage : EXIT.done;
   }
   const known = COMMANDS.map((command) => command.name).join(", ");
-  return output.failure(new UsageError(`expected a command (${known}); received ${JSON.stringify(name)}`));
+  const expected = `a command (${known}), and its options after it`;
+  const received = `${JSON.stringify(name)}; see shared-context --help`;
+  return output.failure(new UsageError(`expected ${expected}; received ${received}`));
 }
 
 async function runCommand(command: Command, input: Input, output: Output): Promise<number> {
