@@ -17,7 +17,8 @@ export function parseUrl(url: unknown): EngineUrl {
   const expected = "a URL such as sqlite:contexts.db, without NUL";
   if (typeof url !== "string") throw invalid("url", "", expected, describe(url));
   const [, scheme, path = "", query = ""] = /^([A-Za-z][A-Za-z0-9+.-]*):([^?]*)(?:\?(.*))?$/s.exec(url) ?? [];
-  if (scheme === undefined || url.includes("\0")) throw invalid("url", "", expected, "something else");
+  if (scheme === undefined) throw invalid("url", "", expected, "one without a scheme before a colon");
+  if (url.includes("\0")) throw invalid("url", "", expected, "one with NUL");
   return { scheme: scheme.toLowerCase(), path, parameters: new URLSearchParams(query) };
 }
 

@@ -29,6 +29,19 @@ describe.each(SCHEMES)("a URL of %s:", (scheme) => {
   });
 });
 
+describe("what is no URL", () => {
+  it.each([
+    ["contexts.db", "received one without a scheme before a colon"],
+    ["./contexts.db", "received one without a scheme before a colon"],
+    ["", "received one without a scheme before a colon"],
+    ["sqlite:a\0.db", "received one with NUL"],
+    [undefined, "received undefined"],
+  ])("is INVALID, and says what is missing: %j", async (url, received) => {
+    const { message } = await refusalOf("INVALID", openManager(url as string));
+    expect(message).toBe(`url: expected a URL such as sqlite:contexts.db, without NUL; ${received}`);
+  });
+});
+
 describe("parameters of a URL", () => {
   it.each([
     ["memory:?namespace=a&namespace=b", "?namespace", "one value; received 2 of them"],
