@@ -574,6 +574,15 @@ describe.skipIf(!isThere || !stripsTypes)("a full disk", () => {
   });
 });
 
+describe.skipIf(!isThere)("a file that cannot be opened", () => {
+  it("is UNAVAILABLE, by its path: its folder may be missing, or it may be one", async () => {
+    for (const path of [directory.file("none/contexts.db"), dirname(file)]) {
+      const { message } = await refusalOf("UNAVAILABLE", openManager(`sqlite:${path}`));
+      expect(message).toContain(`SQLite at ${path}: unable to open`);
+    }
+  });
+});
+
 describe.skipIf(!isThere || !stripsTypes)("a file that its mode keeps a process from writing", () => {
   it("is UNAVAILABLE to open, and as good as before when it may be written again", () => {
     const source = (path: string): string => JSON.stringify(new URL(`../src/${path}`, import.meta.url).href);

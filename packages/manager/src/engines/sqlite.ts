@@ -23,7 +23,15 @@ import { invalid } from "../errors.ts";
 import { reading, translated, whenFree } from "./sqlite/busy.ts";
 import { changesIn, type ChangesRow, madeBy } from "./sqlite/changes.ts";
 import { Contexts, type Statements } from "./sqlite/contexts.ts";
-import { checkVersion, checkWritable, inTransaction, loadDriver, namespaceOf, prepareFile } from "./sqlite/file.ts";
+import {
+  checkVersion,
+  checkWritable,
+  inTransaction,
+  loadDriver,
+  namespaceOf,
+  openFile,
+  prepareFile,
+} from "./sqlite/file.ts";
 import { currentBase, type LeaseBase, uptimeMs } from "./sqlite/lease-clock.ts";
 import { Log } from "./sqlite/log.ts";
 import { SQL } from "./sqlite/statements.ts";
@@ -42,8 +50,7 @@ export async function openSqlite(path: string, parameters: URLSearchParams, opti
   if (isFile) checkWritable(path);
   let database: DatabaseSync | undefined;
   try {
-    // The driver would take what begins with file: for a URL, whose parameters could make something else of it.
-    database = new Database(path.startsWith("file:") ? `./${path}` : path, { timeout: 0 });
+    database = openFile(Database, path);
     await whenFree(() => checkVersion(database as DatabaseSync));
     await whenFree(() => prepareFile(database as DatabaseSync, isFile, synchronous));
     const namespace = await whenFree(() => namespaceOf(database as DatabaseSync, parameters.get("namespace") ?? ""));

@@ -59,15 +59,15 @@ export function reading<Result>(run: () => Result): Result | Promise<Result> {
   }
 }
 
-/** What the driver says, in the words of this package; the driver's error is the cause. */
-export function translated(error: unknown): unknown {
+/** What the driver says, in the words of this package; the driver's error is the cause. @param where - after SQLite. */
+export function translated(error: unknown, where = ""): unknown {
   const code = codeOf(error);
   if (error instanceof ContextError || (code === undefined && !(error instanceof Error))) return error;
   const reason = error instanceof Error ? error.message : String(error);
   const failure =
     code === CORRUPT || code === NOT_A_DATABASE
       ? new ContextError("CORRUPT", { where: "the database file", reason })
-      : new ContextError("UNAVAILABLE", { reason: `SQLite: ${reason}` });
+      : new ContextError("UNAVAILABLE", { reason: `SQLite${where}: ${reason}` });
   failure.cause = error;
   return failure;
 }

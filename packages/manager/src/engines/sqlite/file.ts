@@ -4,6 +4,7 @@
 import { accessSync, constants, existsSync } from "node:fs";
 import type { DatabaseSync } from "node:sqlite";
 import { ContextError } from "../../errors.ts";
+import { translated } from "./busy.ts";
 import { initial } from "./migrations/0001-initial.ts";
 import { historyInTheLog } from "./migrations/0002-history-in-the-log.ts";
 import { updatesInTheLogAlone } from "./migrations/0003-updates-in-the-log-alone.ts";
@@ -43,6 +44,16 @@ export function checkWritable(path: string): void {
     const failure = new ContextError("UNAVAILABLE", { reason });
     failure.cause = error;
     throw failure;
+  }
+}
+
+/** The driver says that it is unable to open a file, and not which one. */
+export function openFile(Database: typeof DatabaseSync, path: string): DatabaseSync {
+  try {
+    // The driver would take what begins with file: for a URL, whose parameters could make something else of it.
+    return new Database(path.startsWith("file:") ? `./${path}` : path, { timeout: 0 });
+  } catch (error) {
+    throw translated(error, ` at ${path}`);
   }
 }
 
