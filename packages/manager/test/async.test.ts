@@ -272,6 +272,20 @@ describe("transact", () => {
     expect(await manager.get("x")).toBeUndefined();
   });
 
+  it.each(["not read before", "read before"])(
+    "refuses to commit without a call that nobody has awaited: %s",
+    async (when) => {
+      const failure = manager.agent("bank").transact(async (tx) => {
+        if (when === "read before") await tx.get("y");
+        await tx.patch("x", [{ op: "increment", path: "/credits", value: -30 }]);
+        void tx.patch("y", [{ op: "increment", path: "/credits", value: 30 }]).catch(() => undefined);
+      });
+      const { message } = await refusalOf("INVALID", failure);
+      expect(message).toBe("tx: expected each of its calls awaited before its function ends; received 1 under way");
+      expect([(await manager.get("x"))?.version, (await manager.get("y"))?.version]).toEqual(["1", "1"]);
+    },
+  );
+
   it("runs again when what it has read has changed", async () => {
     const seen: unknown[] = [];
     const transaction = manager.agent("bank").transact(async (tx) => {

@@ -207,7 +207,7 @@ export class AsyncAgent<Data extends object = JsonObject> {
    * nothing that must not be done twice. What it throws undoes everything; what it has thrown at contexts of different
    * moments is no reason to give up, and it runs again too.
    *
-   * @param run - may be asynchronous. Await every call of the transaction.
+   * @param run - may be asynchronous. Await every call of the transaction: with one under way nothing is committed.
    * @returns what `run` returns.
    * @throws {@link ContextError} INVALID, CLOSED, UNAVAILABLE, INDETERMINATE, what the methods of the transaction
    *   refuse, and CONFLICT when others have been faster 50 times.

@@ -39,10 +39,11 @@ export async function transact<Data extends object, Result>(
   checkFunction("run", run);
   for (let attempt = 1; ; attempt++) {
     store.checkOpen();
-    const { tx, plan, planned, refused, end } = openTransaction<Data>(store, acting);
+    const { tx, plan, planned, refused, checkAwaited, end } = openTransaction<Data>(store, acting);
     let result: Result;
     try {
       result = await run(tx);
+      checkAwaited();
     } catch (error) {
       // What it has thrown at may have been half old and half new: then that is no reason.
       if (attempt < ATTEMPTS && !store.closed && (await isOutdated(store, plan))) continue;
@@ -105,6 +106,8 @@ interface Opened<Data extends object> {
   readonly planned: readonly Planned[];
   /** What its calls were refused with. */
   readonly refused: readonly ErrorCode[];
+  /** @throws ContextError INVALID while a call is under way: the rest would be committed without it. */
+  readonly checkAwaited: () => void;
   readonly end: () => void;
 }
 
@@ -138,6 +141,7 @@ export class AsyncTransaction<Data extends object = JsonObject> {
   readonly #refused: ErrorCode[] = [];
   #time: Time = { wallMs: 0, leaseMs: 0 };
   #contexts = 0;
+  #underWay = 0;
   #over = false;
 
   private constructor(store: SharedStore, acting: Acting) {
@@ -149,10 +153,14 @@ export class AsyncTransaction<Data extends object = JsonObject> {
   static {
     openTransaction = <Data extends object>(store: SharedStore, acting: Acting): Opened<Data> => {
       const tx = new AsyncTransaction<Data>(store, acting);
+      const checkAwaited = (): void => {
+        if (tx.#underWay === 0) return;
+        throw invalid("tx", "", "each of its calls awaited before its function ends", `${tx.#underWay} under way`);
+      };
       const end = (): void => {
         tx.#over = true;
       };
-      return { tx, plan: tx.#plan, planned: tx.#planned, refused: tx.#refused, end };
+      return { tx, plan: tx.#plan, planned: tx.#planned, refused: tx.#refused, checkAwaited, end };
     };
   }
 
@@ -166,9 +174,10 @@ export class AsyncTransaction<Data extends object = JsonObject> {
    * ```
    */
   async get(contextId: string): Promise<SharedContext<Data> | undefined> {
-    await this.#load(contextId);
-    const entry = this.#plan.read(contextId);
-    return entry && snapshotOf<Data>(entry);
+    return this.#with(contextId, () => {
+      const entry = this.#plan.read(contextId);
+      return entry && snapshotOf<Data>(entry);
+    });
   }
 
   /**
@@ -187,8 +196,9 @@ export class AsyncTransaction<Data extends object = JsonObject> {
   ): Promise<SharedContext<Data>> {
     const given = createCommand(this.#authorOf(contextId), contextId, initialData, options);
     const command = { ...given, ...this.#take(contextId, given.data) };
-    await this.#load(contextId);
-    return this.#accept("create", command, staging.create(this.#plan, this.#world, command));
+    return this.#with(contextId, () =>
+      this.#accept("create", command, staging.create(this.#plan, this.#world, command)),
+    );
   }
 
   /**
@@ -211,9 +221,10 @@ export class AsyncTransaction<Data extends object = JsonObject> {
     const stated = expected === undefined ? "" : expected;
     const given = updateCommand(this.#authorOf(contextId), contextId, data, stated, options, this.#planOf(contextId));
     const taken = this.#take(contextId, given.data);
-    await this.#load(contextId);
     const command = { ...given, ...taken, expected: expected === undefined ? undefined : given.expected };
-    return this.#accept("update", command, staging.update(this.#plan, this.#world, command));
+    return this.#with(contextId, () =>
+      this.#accept("update", command, staging.update(this.#plan, this.#world, command)),
+    );
   }
 
   /**
@@ -235,14 +246,15 @@ export class AsyncTransaction<Data extends object = JsonObject> {
     const { copy } = this.#store.admission;
     const present = this.#planOf(contextId);
     const command = patchCommand(this.#authorOf(contextId), contextId, patch, expected, options, copy, present);
-    await this.#load(contextId);
-    if (expected !== undefined) this.#history.set(contextId, await this.#store.history(contextId));
-    this.#checkRunning();
-    const before = this.#plan.read(contextId);
-    const outcome = staging.edit(this.#plan, this.#world, command);
-    return before !== undefined && outcome === before
-      ? snapshotOf<Data>(before)
-      : this.#accept("edit", command, outcome);
+    return this.#with(contextId, async () => {
+      if (expected !== undefined) this.#history.set(contextId, await this.#store.history(contextId));
+      this.#checkRunning();
+      const before = this.#plan.read(contextId);
+      const outcome = staging.edit(this.#plan, this.#world, command);
+      return before !== undefined && outcome === before
+        ? snapshotOf<Data>(before)
+        : this.#accept("edit", command, outcome);
+    });
   }
 
   /**
@@ -257,10 +269,11 @@ export class AsyncTransaction<Data extends object = JsonObject> {
    */
   async delete(contextId: string, expected?: ExpectedVersion, options?: WriteOptions): Promise<boolean> {
     const command = removeCommand(this.#authorOf(contextId), contextId, expected, options, this.#planOf(contextId));
-    await this.#load(contextId);
-    const existed = this.#accepted(staging.remove(this.#plan, this.#world, command));
-    if (existed) this.#planned.push({ kind: "remove", command, next: undefined });
-    return existed;
+    return this.#with(contextId, () => {
+      const existed = this.#accepted(staging.remove(this.#plan, this.#world, command));
+      if (existed) this.#planned.push({ kind: "remove", command, next: undefined });
+      return existed;
+    });
   }
 
   #authorOf(contextId: string): Author {
@@ -298,13 +311,24 @@ export class AsyncTransaction<Data extends object = JsonObject> {
     return this.#store.admission.take(data, this.#loaded.get(contextId)?.data);
   }
 
-  /** What it has read once, it goes on with. */
-  async #load(contextId: string): Promise<void> {
+  /** One call: it is under way until it has done something with what is there, or has failed. */
+  async #with<Result>(contextId: string, act: () => Result | Promise<Result>): Promise<Result> {
     checkId("contextId", contextId);
     this.#checkRunning();
+    this.#underWay += 1;
+    try {
+      await this.#load(contextId);
+      this.#checkRunning();
+      return await act();
+    } finally {
+      this.#underWay -= 1;
+    }
+  }
+
+  /** What it has read once, it goes on with. */
+  async #load(contextId: string): Promise<void> {
     if (this.#loaded.has(contextId)) return;
     const { entries, time, contexts = 0 } = await this.#store.look([contextId], true);
-    this.#checkRunning();
     if (!this.#loaded.has(contextId)) this.#loaded.set(contextId, entries[0]);
     this.#time = time;
     this.#contexts = contexts;
