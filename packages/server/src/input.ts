@@ -144,6 +144,7 @@ const MOST_MS = 7 * 24 * 3600 * 1000;
 /** Refuses what the route does not know, so that a misspelt parameter is not passed over. */
 export function checkQuery(target: Target, route: Route): void {
   if (target.search === "") return;
+  checkEncoding(target.search);
   const known = (route.parameters ?? []).filter((parameter) => parameter.in === "query").map(({ name }) => name);
   if (route.path.includes("{id}")) known.push("context_id");
   const seen = new Set<string>();
@@ -154,6 +155,15 @@ export function checkQuery(target: Target, route: Route): void {
     }
     if (seen.has(name)) throw invalid("query", `/${name}`, "it once", "it several times");
     seen.add(name);
+  }
+}
+
+/** `URLSearchParams` would make other text of it, and so another id. */
+function checkEncoding(search: string): void {
+  try {
+    decodeURIComponent(search);
+  } catch {
+    throw invalid("query", "", "percent-encoded UTF-8", search);
   }
 }
 

@@ -126,6 +126,14 @@ describe("GET /v1/contexts/{id}", () => {
     expect(await api.send("GET", path)).toMatchObject({ status: 400, body: { code: "INVALID" } });
   });
 
+  it.each(["?context_id=%ff", "a?note=%ff", "a?note=50%"])("refuses a query that is no UTF-8: %s", async (path) => {
+    await using api = await openApi();
+    await api.manager.create("a", {});
+    const { status, body } = await api.send("PUT", `/v1/contexts/${path}`, { body: {}, headers: { "if-match": "*" } });
+    expect([status, body]).toMatchObject([400, { details: { argument: "query", expected: "percent-encoded UTF-8" } }]);
+    expect((await api.manager.get("a"))?.version).toBe("1");
+  });
+
   it("says that a path without an id has none", async () => {
     await using api = await openApi();
     const { body } = await api.send("GET", "/v1/contexts/");
