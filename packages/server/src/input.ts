@@ -10,7 +10,12 @@ import type { Target } from "./target.ts";
 export type Fields = Readonly<Record<string, JsonValue | undefined>>;
 
 export function invalid(argument: string, path: string, expected: string, received: unknown): ContextError<"INVALID"> {
-  return new ContextError("INVALID", { argument, path, expected, received: briefly(received) });
+  return invalidAs(argument, path, expected, briefly(received));
+}
+
+/** @param received - in words, where the value would not say it. */
+function invalidAs(argument: string, path: string, expected: string, received: string): ContextError<"INVALID"> {
+  return new ContextError("INVALID", { argument, path, expected, received });
 }
 
 /** A value in a few words: never much of what was sent. */
@@ -72,7 +77,7 @@ function textOf(chunks: readonly Uint8Array[]): string {
   try {
     return UTF8.decode(whole);
   } catch {
-    throw invalid("body", "", "UTF-8", `${whole.byteLength} bytes that are not`);
+    throw invalidAs("body", "", "UTF-8", `${whole.byteLength} bytes that are not`);
   }
 }
 
@@ -153,7 +158,7 @@ export function checkQuery(target: Target, route: Route): void {
       const expected = known.length === 0 ? "no parameters" : `one of ${known.join(", ")}`;
       throw invalid("query", `/${name}`, expected, name);
     }
-    if (seen.has(name)) throw invalid("query", `/${name}`, "it once", "it several times");
+    if (seen.has(name)) throw invalidAs("query", `/${name}`, "it once", "it several times");
     seen.add(name);
   }
 }

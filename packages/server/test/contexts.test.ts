@@ -134,6 +134,12 @@ describe("GET /v1/contexts/{id}", () => {
     expect((await api.manager.get("a"))?.version).toBe("1");
   });
 
+  it("refuses a parameter that comes twice", async () => {
+    await using api = await openApi();
+    const listed = await api.send("GET", "/v1/contexts?limit=1&limit=2");
+    expect(listed.body).toMatchObject({ detail: 'query at "/limit": expected it once; received it several times' });
+  });
+
   it("says that a path without an id has none", async () => {
     await using api = await openApi();
     const { body } = await api.send("GET", "/v1/contexts/");
