@@ -19,7 +19,7 @@ console.log(merged.version, merged.data);
 await planner.withLock("plan", async (lease) => {
   await lease.modify("plan", ({ data }) => ({ ...data, step: data.step + 1 }));
 });
-const done = await manager.waitFor("plan", ({ data, lockedBy }) => data.step === 3 && lockedBy === null);
+const done = await manager.waitFor("plan", ({ data }) => data.step === 3);
 console.log(done.updatedBy);
 // prints: planner
 

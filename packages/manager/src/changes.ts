@@ -8,7 +8,7 @@ import { type Entry, isAnother } from "./entry.ts";
  * - `current`: how a context was when watching began; no change.
  * - `created`, `updated`, `deleted`: of the data.
  * - `locked`, `unlocked`: a lock was granted or given back, by force too.
- * - `expired`: a lock that had lapsed was taken away, by the next holder or by a write.
+ * - `expired`: a lock that had lapsed was taken away, by the next holder or by a write; until then it is no change.
  * - `cleared`: every context was deleted at once.
  */
 export type ChangeKind = "current" | "created" | "updated" | "locked" | "unlocked" | "expired" | "deleted" | "cleared";

@@ -67,7 +67,7 @@ export class SharedContext<Data extends object = JsonObject> {
     return (entry.exposed ? entry.data : exposed(entry)) as DeepReadonly<Data>;
   }
 
-  /** The agent whose lock pauses updates, or `null`. */
+  /** The agent whose lock pauses updates, or `null`. One that has lapsed is shown until somebody takes it away. */
   get lockedBy(): string | null {
     return this.#entry.lock?.owner ?? null;
   }
