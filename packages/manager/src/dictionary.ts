@@ -88,6 +88,9 @@ function writeStored<Data extends object>(entry: Entry, leaseMs: number): Stored
   return dict;
 }
 
+/** Of versions and revisions. 15 digits: far from where a number stops telling one from the next. */
+const HIGHEST = 999_999_999_999_999;
+
 /** @throws ContextError INVALID naming the bad field. */
 export function readContextDict(dict: unknown, wallMs: number): Entry {
   const reader = new Reader(dict, "");
@@ -104,7 +107,7 @@ export function readManagerDict(
 ): { entries: Map<string, Entry>; revision: number } {
   const reader = new Reader(dict, "");
   reader.read("format", "the number 1", (value) => value === 1);
-  const revision = reader.number("revision", 0, Number.MAX_SAFE_INTEGER, true);
+  const revision = reader.number("revision", 0, HIGHEST, true);
   const contexts = reader.read("contexts", "an array of contexts", (value) => Array.isArray(value)) as unknown[];
   const entries = new Map<string, Entry>();
   for (let index = 0; index < contexts.length; index++) {
@@ -151,7 +154,7 @@ function readEntry(
 ): Omit<Entry, "lock" | "note" | "revision" | "incarnation"> {
   return {
     contextId: reader.read("context_id", "a string", isString) as string,
-    version: reader.read("version", 'a decimal string from "1" up', isVersion) as string,
+    version: reader.read("version", `a decimal string from "1" to "${HIGHEST}"`, isVersion) as string,
     data: reader.data(copy),
     exposed: false,
     createdAtMs: reader.time("created_at") ?? wallMs,
@@ -215,9 +218,8 @@ function isString(value: unknown): value is string {
   return typeof value === "string";
 }
 
-/** At most 15 digits: far from where a number stops telling a version from the next. */
 function isVersion(value: unknown): value is string {
-  return isString(value) && /^[1-9][0-9]{0,14}$/.test(value);
+  return isString(value) && /^[1-9][0-9]*$/.test(value) && Number(value) <= HIGHEST;
 }
 
 const TIME = /^(\d{4}-\d\d)-(\d\d)T(\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)?$/;

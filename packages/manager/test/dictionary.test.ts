@@ -107,6 +107,13 @@ describe("SharedContext.toDict and fromDict", () => {
     expect(error.details).toMatchObject({ argument: "dict", path });
   });
 
+  it("tell how long a version may be", () => {
+    const read = (version: string): SharedContext => SharedContext.fromDict({ ...context.toDict(), version });
+    expect(read("9".repeat(15)).version).toBe("9".repeat(15));
+    const { details } = refusal("INVALID", () => read("9".repeat(16)));
+    expect(details.expected).toBe('a decimal string from "1" to "999999999999999"');
+  });
+
   it.each([undefined, null, "text", 1, [], new Map()])("refuse what is no dictionary: %s", (dict) => {
     expect(refusal("INVALID", () => SharedContext.fromDict(dict)).details.expected).toBe("a dictionary");
   });
@@ -181,6 +188,7 @@ describe("SharedContextManager.toDict and fromDict", () => {
   it.each<[string, (dict: Dict) => unknown, string]>([
     ["another format", (dict) => (dict["format"] = 2), "/format"],
     ["no head revision", (dict) => delete dict["revision"], "/revision"],
+    ["a head revision that has no next", (dict) => (dict["revision"] = Number.MAX_SAFE_INTEGER), "/revision"],
     ["a head revision below that of a context", (dict) => (dict["revision"] = 2), "/contexts/0/revision"],
     ["contexts that are no array", (dict) => (dict["contexts"] = {}), "/contexts"],
     ["a context that is no dictionary", (dict) => (dict["contexts"][1] = null), "/contexts/1"],
