@@ -4,6 +4,7 @@
  */
 
 import { escapeToken } from "./pointer.ts";
+import { isStrayPromise } from "./promise.ts";
 
 /** A validator of any library that keeps to Standard Schema. */
 export interface StandardSchema<Output = unknown> {
@@ -49,10 +50,7 @@ export function validate(
 ): { value: unknown } | { issues: DataIssue[] } | { instead: unknown } {
   const result: unknown = schema["~standard"].validate(data);
   if (typeof result !== "object" || result === null) return { instead: result };
-  if ("then" in result) {
-    Promise.resolve(result).catch(() => undefined); // nobody else will hear of it
-    return { instead: result };
-  }
+  if (isStrayPromise(result)) return { instead: result };
   const { issues } = result as Partial<SchemaResult<unknown>>;
   if (issues === undefined) return "value" in result ? { value: result.value } : { instead: result };
   if (!Array.isArray(issues)) return { instead: result };

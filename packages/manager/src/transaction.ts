@@ -7,7 +7,7 @@ import { invalid } from "./errors.ts";
 import type { MergePatch, PatchOperation } from "./patch.ts";
 import type { Plan } from "./plan.ts";
 import { snapshotOf } from "./uncommitted.ts";
-import { isPromise } from "./promise.ts";
+import { isStrayPromise } from "./promise.ts";
 import type { Rejection } from "./rejection.ts";
 import * as staging from "./staging.ts";
 import type { Store } from "./store.ts";
@@ -31,8 +31,7 @@ export function transact<Data extends object, Result>(
     const { tx, end } = openTransaction<Data>(store, plan, authorOf);
     try {
       const result = run(tx);
-      if (isPromise(result)) {
-        result.then(undefined, () => undefined); // what it comes to is nobody's business any more
+      if (isStrayPromise(result)) {
         throw store.refusal(invalid("run", "", "a synchronous function; think before, then transact", "a promise"));
       }
       finish?.(plan);

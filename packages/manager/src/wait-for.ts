@@ -3,6 +3,7 @@ import { type SharedContext, wrap } from "./context.ts";
 import type { JsonObject } from "./data.ts";
 import { type Entry, holding } from "./entry.ts";
 import { ContextError, invalid } from "./errors.ts";
+import { isStrayPromise } from "./promise.ts";
 import type { Store } from "./store.ts";
 
 /** How to wait for a condition; every wait ends. */
@@ -123,7 +124,7 @@ class Condition<Data extends object> implements Item {
 /** What a predicate says; a promise would count as true whatever comes of it. */
 export function satisfies<Data extends object>(predicate: Predicate<Data>, context: SharedContext<Data>): boolean {
   const answer: unknown = predicate(context);
-  if (typeof answer !== "object" || answer === null || !("then" in answer)) return Boolean(answer);
+  if (!isStrayPromise(answer)) return Boolean(answer);
   throw invalid("predicate", "", "a synchronous function", "one that returns a promise");
 }
 

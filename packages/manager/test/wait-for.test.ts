@@ -156,6 +156,23 @@ describe("a predicate that throws", () => {
   });
 });
 
+describe("a predicate that gives a promise", () => {
+  it("is INVALID, and nobody hears of the promise", async () => {
+    const unheard: unknown[] = [];
+    const hear = (reason: unknown): void => void unheard.push(reason);
+    process.on("unhandledRejection", hear);
+    manager.create("plan", { step: 1 });
+    const predicate = async (): Promise<boolean> => Promise.reject(new Error("nobody hears this"));
+    const { details } = await refusalOf("INVALID", manager.waitFor("plan", predicate as never));
+    expect(details).toMatchObject({ argument: "predicate", expected: "a synchronous function" });
+    await new Promise((resolve) => {
+      setTimeout(resolve, 5);
+    });
+    process.off("unhandledRejection", hear);
+    expect(unheard).toEqual([]);
+  });
+});
+
 describe("the time a wait may take", () => {
   it("is 30 seconds by default", async () => {
     const { signal } = new AbortController();
