@@ -5,7 +5,7 @@ import * as stores from "../stores.mjs";
 
 export const name = "update20";
 export const title = "update of 20 keys of 1 KB each, by version";
-export const sizes = [1_000];
+export const sizes = stores.ALL_SIZES;
 
 /** @type {Record<string, Contestant>} */
 export const contestants = {
@@ -13,10 +13,10 @@ export const contestants = {
   "hand-written": { setUp: stores.filledWithVersions(stores.handWritten, twentyKeys), round },
   deep: { setUp: stores.filledWithVersions(stores.deep, twentyKeys), round },
   shallow: { setUp: stores.filledWithVersions(stores.shallow, twentyKeys), round },
-  zustand: { setUp: stores.filledWithVersions(stores.zustand, twentyKeys), round },
-  valtio: { setUp: stores.filledWithVersions(stores.valtio, twentyKeys), round },
-  immer: { setUp: stores.filledWithVersions(stores.immer, twentyKeys), round },
-  keyv: { setUp: stores.filledWithVersions(stores.keyv, twentyKeys), round: roundAwaited },
+  zustand: { sizes: stores.PEER_SIZES, setUp: stores.filledWithVersions(stores.zustand, twentyKeys), round },
+  valtio: { sizes: stores.PEER_SIZES, setUp: stores.filledWithVersions(stores.valtio, twentyKeys), round },
+  immer: { sizes: stores.PEER_SIZES, setUp: stores.filledWithVersions(stores.immer, twentyKeys), round },
+  keyv: { sizes: stores.PEER_SIZES, setUp: stores.filledWithVersions(stores.keyv, twentyKeys), round: roundAwaited },
 };
 
 /** @type {Target[]} */
