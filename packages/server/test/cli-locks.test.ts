@@ -76,6 +76,14 @@ describe.runIf(hasSqlite)("lock ID -- COMMAND", () => {
     }
   });
 
+  it("takes an id that is given twice once", async () => {
+    const store = newStore();
+    await using manager = await openManager(store);
+    await manager.create("plan", {});
+    const { code, stderr } = await run(store, ["lock", "plan", "plan", "--as", "ann"]);
+    expect([code, stderr]).toEqual([0, expect.stringContaining("ann holds plan until")]);
+  });
+
   it("leaves a lock behind only where no command was announced", async () => {
     const store = newStore();
     await using manager = await openManager(store);
@@ -110,7 +118,8 @@ describe.runIf(hasSqlite)("lock ID -- COMMAND", () => {
     stop.abort();
     expect((await held).code).toBe(1);
     const missing = await run(store, ["lock", "plan", "--", join(folder, "no-such-command")]);
-    expect(missing).toMatchObject({ code: 1, stderr: expect.stringContaining("cannot be run") });
+    expect(missing).toMatchObject({ code: 127, stderr: expect.stringContaining("cannot be run") });
+    expect((await run(store, ["lock", "plan", "--", folder])).code).toBe(126);
     expect((await manager.get("plan"))?.lockedBy).toBeNull();
   });
 

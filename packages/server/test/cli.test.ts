@@ -99,6 +99,14 @@ describe.runIf(hasSqlite)("the command line on a store", () => {
     expect((await run(store, ["wait", "plan", "--changed", "1.0"])).code).toBe(0);
   });
 
+  it.each([
+    [["wait", "plan", "--equals", "1"], "--equals: expected --path with it"],
+    [["unlock", "plan", "--reason", "test"], "--reason: expected --force with it"],
+    [["serve", "--tokens", "missing.json"], "the tokens file missing.json cannot be read"],
+  ])("takes %j for a wrong command line", async (args, reason) => {
+    expect(await run("", args)).toMatchObject({ code: 2, stderr: expect.stringContaining(reason) });
+  });
+
   it("watches from an event on", async () => {
     const store = newStore();
     await run(store, ["create", "a", "{}"]);
@@ -204,7 +212,7 @@ describe.runIf(hasSqlite)("the command line on a store", () => {
     expect((await run("", ["token", "add", "e", "--agent", "", ...tokens])).code).toBe(2);
     for (const text of ["{", "{}", "[{}]", '[{"name":"a"}]', '[{"name":"a","hash":"x"}]']) {
       writeFileSync(join(folder, "tokens.json"), text);
-      expect((await run("", ["token", "ls", ...tokens])).code).toBe(1);
+      expect((await run("", ["token", "ls", ...tokens])).code).toBe(2);
     }
   });
 

@@ -7,6 +7,8 @@ export interface OptionHelp {
   readonly type: "string" | "boolean";
   readonly help: string;
   readonly value?: string;
+  /** The option without which it says nothing. */
+  readonly needs?: string;
 }
 
 /** What was typed, read. */

@@ -6,7 +6,7 @@ import { ContextError } from "shared-context-manager";
 import type { Input } from "./command.ts";
 import { type Connection, isServer } from "./connect.ts";
 import { EXIT, exitCodeOf } from "./exit-codes.ts";
-import { type Output, Refused } from "./output.ts";
+import { type Output, Refused, UsageError } from "./output.ts";
 
 export interface Held {
   readonly api: Connection;
@@ -18,6 +18,10 @@ export interface Held {
   /** When it was granted, by the monotonic clock. */
   readonly sinceMs: number;
 }
+
+/** As shells say it. */
+const NOT_EXECUTABLE = 126;
+const NO_SUCH_COMMAND = 127;
 
 /** Runs the command, renews meanwhile, and stops the command when the lock is lost. */
 export async function whileHeld(input: Input, output: Output, held: Held): Promise<number> {
@@ -37,8 +41,9 @@ export async function whileHeld(input: Input, output: Output, held: Held): Promi
     const [code] = (await once(child, "exit")) as [number | null];
     exitCode = code ?? EXIT.failed;
   } catch (error) {
-    output.failure(new Error(`the command cannot be run: ${(error as Error).message}`));
-    exitCode = EXIT.failed;
+    const { code, message } = error as NodeJS.ErrnoException;
+    output.failure(new UsageError(`the command cannot be run: ${message}`));
+    exitCode = code === "ENOENT" ? NO_SUCH_COMMAND : NOT_EXECUTABLE;
   } finally {
     end();
     input.signal.removeEventListener("abort", stop);

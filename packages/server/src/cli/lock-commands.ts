@@ -37,7 +37,7 @@ export const lockCommands: readonly Command[] = [
     help: "Releases the lock of the agent, or breaks that of another.",
     options: {
       force: { type: "boolean", help: "whoever holds it (admin)" },
-      reason: { type: "string", value: "TEXT", help: "why, for the holder to read" },
+      reason: { type: "string", value: "TEXT", needs: "force", help: "why, for the holder to read" },
     },
     examples: ["shared-context unlock plan --as ann", 'shared-context unlock plan --force --reason "ann has gone"'],
     takes: [1, 1],
@@ -64,11 +64,11 @@ function readTtl(input: Input): number | null {
 }
 
 async function takeLock(input: Input, output: Output, connection: () => Promise<Connection>): Promise<number> {
-  const ids = input.positionals;
+  const ids = [...new Set(input.positionals)];
   const ttlMs = readTtl(input);
   const waitMs = readMs(input, "wait") ?? 0;
   const api = await connection();
-  const taken = await patiently(waitMs, ["LOCKED", "TIMEOUT"], (leftMs) => taking(api, input, ttlMs, leftMs));
+  const taken = await patiently(waitMs, ["LOCKED", "TIMEOUT"], (leftMs) => taking(api, ids, input, ttlMs, leftMs));
   const sinceMs = performance.now();
   const [{ lock_token: number, locked_by: owner, lock_expires_at: expiry }] = taken as [ContextBody];
   const token = String(number);
@@ -84,7 +84,8 @@ async function takeLock(input: Input, output: Output, connection: () => Promise<
  */
 async function taking(
   api: Connection,
-  { positionals: ids, rest, signal }: Input,
+  ids: readonly string[],
+  { rest, signal }: Input,
   ttlMs: number | null,
   timeoutMs: number,
 ): Promise<readonly ContextBody[]> {

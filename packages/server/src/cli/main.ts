@@ -119,6 +119,10 @@ function readInput(
   if (positionals.length < least || positionals.length > most) {
     throw new UsageError(`expected ${command.usage}; received ${positionals.length} arguments`);
   }
+  for (const [option, { needs }] of Object.entries(optionsOf(command))) {
+    if (needs === undefined || values[option] === undefined || values[needs] !== undefined) continue;
+    throw new UsageError(`--${option}: expected --${needs} with it; received --${option} alone`);
+  }
   // Most likely a variable of a script that is empty. The lock would stay, and nothing run under it.
   if (own.length + 1 === parameters.length) throw new UsageError("expected a command after --; received nothing");
   const input: Input = {

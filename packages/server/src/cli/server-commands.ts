@@ -94,7 +94,7 @@ interface Admission {
 function admission(input: Input): Admission {
   const given = input.token;
   const path = tokensPath(input);
-  const kept = input.text("tokens") !== undefined || existsSync(path) ? readTokens(path) : [];
+  const kept = input.text("tokens") !== undefined || existsSync(path) ? knownTokens(path) : [];
   if (given !== undefined) checkToken(given);
   const isNew = given === undefined && kept.length === 0;
   const token = isNew ? newToken() : given;
@@ -234,11 +234,20 @@ const asOrigin: Kind = {
   },
 };
 
+/** @throws UsageError: what cannot be read is an argument that names the wrong file. */
+function knownTokens(path: string): TokenRecord[] {
+  try {
+    return readTokens(path);
+  } catch (error) {
+    throw new UsageError((error as Error).message);
+  }
+}
+
 // oxlint-disable-next-line typescript/require-await -- a command gives a promise, this one has nothing to wait for
 async function keepTokens(input: Input, output: Output): Promise<number> {
   const [verb, name] = input.positionals;
   const path = tokensPath(input);
-  const kept = existsSync(path) ? readTokens(path) : [];
+  const kept = existsSync(path) ? knownTokens(path) : [];
   if (verb === "ls") {
     for (const { hash: _, ...token } of kept) {
       output.result(token, () => [token.name, token.rights, token.agentId ?? "any agent"]);

@@ -18,7 +18,7 @@ export const watchCommands: readonly Command[] = [
     help: "Waits until the context is there, and as described.",
     options: {
       path: { type: "string", value: "POINTER", help: "there is a value at this path" },
-      equals: { type: "string", value: "JSON", help: "and it is this one" },
+      equals: { type: "string", value: "JSON", needs: "path", help: "and it is this one" },
       changed: { type: "string", value: "ETAG", help: "the data is no longer this" },
       unlocked: { type: "boolean", help: "nobody holds the lock" },
       timeout: { type: "string", value: "MS", help: "how long: 30000" },
