@@ -8,7 +8,8 @@
 import { checkId, readForce, type WriteOptions } from "./arguments.ts";
 import { type AsyncSharedContextManager, storeOf } from "./async/manager.ts";
 import { Busy, type Holder, type SharedStore } from "./async/shared-store.ts";
-import { type AsyncTransaction, transact } from "./async/transaction.ts";
+import { transact } from "./async/transact.ts";
+import type { AsyncTransaction } from "./async/transaction.ts";
 import { type Change, changeOf, type ContextFilter } from "./changes.ts";
 import { createCommand, patchCommand, removeCommand, restoreCommand, updateCommand } from "./commands.ts";
 import { type SharedContext, wrap } from "./context.ts";

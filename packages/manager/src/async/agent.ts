@@ -20,7 +20,8 @@ import type { AsyncLease } from "./lease.ts";
 import { lock, unlock } from "./locks.ts";
 import { type AsyncChange, modify } from "./modify.ts";
 import type { SharedStore } from "./shared-store.ts";
-import { type AsyncTransaction, transact } from "./transaction.ts";
+import { transact } from "./transact.ts";
+import type { AsyncTransaction } from "./transaction.ts";
 
 /** A friend of the class, not exported from the package. */
 export let agentOn: <Data extends object>(store: SharedStore, agentId: string) => AsyncAgent<Data>;

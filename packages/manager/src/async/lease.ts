@@ -10,7 +10,8 @@ import type { MergePatch, PatchOperation } from "../patch.ts";
 import { AsyncHold, type Term } from "./hold.ts";
 import { type AsyncChange, modify } from "./modify.ts";
 import type { SharedStore } from "./shared-store.ts";
-import { type AsyncTransaction, transact } from "./transaction.ts";
+import { transact } from "./transact.ts";
+import type { AsyncTransaction } from "./transaction.ts";
 
 /** The lease that has just been granted. A friend of the class, not exported from the package. */
 export let leaseOn: <Data extends object>(store: SharedStore, term: Term, token: number) => AsyncLease<Data>;

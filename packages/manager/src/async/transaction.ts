@@ -1,18 +1,15 @@
 import type { Given } from "../admission.ts";
-import { checkFunction, checkId, type ExpectedVersion, type WriteOptions } from "../arguments.ts";
+import { checkId, type ExpectedVersion, type WriteOptions } from "../arguments.ts";
 import { createCommand, patchCommand, removeCommand, updateCommand } from "../commands.ts";
-import { type SharedContext, wrap } from "../context.ts";
+import type { SharedContext } from "../context.ts";
 import type { DeepReadonly, JsonObject } from "../data.ts";
 import type { Author, Entry, Time } from "../entry.ts";
-import { isAnother } from "../entry.ts";
-import { ContextError, type ErrorCode, invalid } from "../errors.ts";
-import { pause } from "../modify.ts";
+import { type ErrorCode, invalid } from "../errors.ts";
 import type { MergePatch, PatchOperation } from "../patch.ts";
 import { Plan } from "../plan.ts";
 import { snapshotOf } from "../uncommitted.ts";
 import { accepted } from "../refusal.ts";
 import { Rejection } from "../rejection.ts";
-import type { Named } from "../rules.ts";
 import * as staging from "../staging.ts";
 import type { Planned, SharedStore } from "./shared-store.ts";
 
@@ -24,82 +21,7 @@ export interface Acting {
   parting?(contextIds: readonly string[], commit: () => Promise<boolean>): Promise<boolean>;
 }
 
-const ATTEMPTS = 50;
-
-/**
- * Runs a function on what is there, and commits what it has planned if all that it has read is still so; else runs it
- * again (Kung and Robinson, "On optimistic methods for concurrency control", 1981).
- */
-export async function transact<Data extends object, Result>(
-  store: SharedStore,
-  run: (tx: AsyncTransaction<Data>) => Result | PromiseLike<Result>,
-  acting: Acting,
-  named: Named = {},
-): Promise<Result> {
-  checkFunction("run", run);
-  for (let attempt = 1; ; attempt++) {
-    store.checkOpen();
-    const { tx, plan, planned, refused, checkAwaited, end } = openTransaction<Data>(store, acting);
-    let result: Result;
-    try {
-      result = await run(tx);
-      checkAwaited();
-    } catch (error) {
-      // What it has thrown at may have been half old and half new: then that is no reason.
-      if (attempt < ATTEMPTS && !store.closed && (await isOutdated(store, plan))) continue;
-      count(store, refused);
-      throw error;
-    } finally {
-      end();
-    }
-    store.checkOpen();
-    const commit = (): Promise<boolean> => store.commitPlan(plan, planned, named);
-    if (await (acting.parting?.(plan.gone, commit) ?? commit())) {
-      count(store, refused);
-      return result;
-    }
-    if (attempt >= ATTEMPTS) throw await outpaced(store, plan);
-    await pause(store.clock, attempt, undefined);
-  }
-}
-
-/** What was refused on the grounds of what is so no longer, is no refusal. */
-function count({ counters }: SharedStore, refused: readonly ErrorCode[]): void {
-  for (const code of refused) counters.refuse(code);
-}
-
-/** Whether all that a plan has found is still so. */
-export async function isCurrent(store: SharedStore, plan: Plan): Promise<boolean> {
-  const { steps } = plan;
-  const { entries } = await store.look(steps.map(({ contextId }) => contextId));
-  return steps.every(({ found }, index) => found?.revision === entries[index]?.revision);
-}
-
-/** Where nobody can say, what was thrown is the better answer. */
-async function isOutdated(store: SharedStore, plan: Plan): Promise<boolean> {
-  return !(await isCurrent(store, plan).catch(() => true));
-}
-
-/** Others have been faster every time. */
-async function outpaced(store: SharedStore, plan: Plan): Promise<ContextError> {
-  const { steps } = plan;
-  const { entries } = await store.look(steps.map(({ contextId }) => contextId));
-  const changed = steps.findIndex(({ found }, index) => found?.revision !== entries[index]?.revision);
-  const { contextId = "", found } = steps[Math.max(changed, 0)] ?? {};
-  const current = entries[Math.max(changed, 0)];
-  if (current === undefined) return store.refusal(new ContextError("NOT_FOUND", { contextId }));
-  const details = {
-    contextId,
-    expected: found?.version ?? "",
-    version: current.version,
-    current: wrap<JsonObject>(current),
-    recreated: found !== undefined && isAnother(found, current),
-    conflicts: [],
-    writers: [],
-  };
-  return store.refusal(new ContextError("CONFLICT", details));
-}
-
+/** A transaction with what only its runner may see. */
 interface Opened<Data extends object> {
   readonly tx: AsyncTransaction<Data>;
   readonly plan: Plan;
@@ -111,7 +33,11 @@ interface Opened<Data extends object> {
   readonly end: () => void;
 }
 
-let openTransaction: <Data extends object>(store: SharedStore, acting: Acting) => Opened<Data>;
+let open: <Data extends object>(store: SharedStore, acting: Acting) => Opened<Data>;
+
+export function openTransaction<Data extends object>(store: SharedStore, acting: Acting): Opened<Data> {
+  return open(store, acting);
+}
 
 /**
  * Several contexts, read and written as one: `Transaction`, awaited. Its function may run several times, and may see
@@ -151,7 +77,7 @@ export class AsyncTransaction<Data extends object = JsonObject> {
   }
 
   static {
-    openTransaction = <Data extends object>(store: SharedStore, acting: Acting): Opened<Data> => {
+    open = <Data extends object>(store: SharedStore, acting: Acting): Opened<Data> => {
       const tx = new AsyncTransaction<Data>(store, acting);
       const checkAwaited = (): void => {
         if (tx.#underWay === 0) return;

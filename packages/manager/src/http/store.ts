@@ -11,7 +11,7 @@ import {
   type Planned,
   type SharedStore,
 } from "../async/shared-store.ts";
-import { isCurrent } from "../async/transaction.ts";
+import { isCurrent } from "../async/transact.ts";
 import { Turnstile } from "../async/turnstile.ts";
 import type { Act } from "../changes.ts";
 import type { Clock } from "../clock.ts";
