@@ -2,7 +2,7 @@
 
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { systemClock } from "../src/clock.ts";
-import type { Engine } from "../src/engine.ts";
+import type { CommitOutcome, Engine, Transaction } from "../src/engine.ts";
 import { MemoryEngine } from "../src/engines/memory.ts";
 import { type AsyncAgent, type AsyncSharedContextManager, managerOver } from "../src/index.ts";
 import { refusalOf } from "./support.ts";
@@ -74,6 +74,33 @@ describe("while the storage fails", () => {
       throw reason;
     });
     await expect(thrown).rejects.toBe(reason);
+  });
+});
+
+describe("a commit that is cut off every time", () => {
+  const OVERLONG = new Error("the message is too long");
+
+  /** Whatever is about that context kills the connection: nothing is committed, and nothing is known of it. */
+  class Fragile extends MemoryEngine {
+    cuts = 0;
+
+    override commit(transactions: readonly Transaction[]): Promise<CommitOutcome[]> {
+      if (!transactions.some(({ writes }) => writes.some(({ id }) => id === "huge"))) return super.commit(transactions);
+      this.cuts += 1;
+      return Promise.resolve(transactions.map(() => ({ kind: "indeterminate", cause: OVERLONG })));
+    }
+  }
+
+  it("is UNAVAILABLE in the end, with what cut it off as its cause, and the others go on", async () => {
+    const engine = new Fragile(systemClock, { historyLimit: 8, changeLogLimit: 1_000 });
+    await using fragile = await managerOver(engine);
+    const error = await refusalOf("UNAVAILABLE", fragile.create("huge", {}));
+    expect(error.details.reason).toBe("the message is too long");
+    expect(error.cause).toBe(OVERLONG);
+    expect(engine.cuts).toBe(8);
+    expect((await fragile.stats()).refusals.UNAVAILABLE).toBe(1);
+    await fragile.create("a", {});
+    expect(await fragile.listContexts()).toEqual(["a"]);
   });
 });
 

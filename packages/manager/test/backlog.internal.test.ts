@@ -18,7 +18,7 @@ let asked = 0;
 /** Its operation id is when it was asked for. */
 function queuedFor({ ids, counts = false, clears = false }: Asked): Queued {
   const job: Job<unknown> = { contextIds: ids, counts, clears, plan: () => undefined };
-  return { job, opId: String(++asked), resolve: () => undefined, reject: () => undefined, attempts: 0 };
+  return { job, opId: String(++asked), resolve: () => undefined, reject: () => undefined, attempts: 0, cuts: 0 };
 }
 
 const backlogWith = (...all: readonly Asked[]): Backlog => {

@@ -28,6 +28,8 @@ const ROUNDS_AT_ONCE = 2;
 /** So many attempts go without a pause: another process was faster, and will be done. */
 const EAGER_ATTEMPTS = 3;
 const LONGEST_PAUSE_MS = 20;
+/** What is cut off every time may be what cuts the connection: too large for a proxy, or the death of the server. */
+const MOST_CUTS = 8;
 
 export class Committer {
   readonly #engine: Engine;
@@ -53,7 +55,7 @@ export class Committer {
     return new Promise((resolve, reject) => {
       for (const contextId of job.contextIds) checkStorable(contextId);
       const opId = job.operationId ?? `${this.#name}-${++this.#operations}`;
-      this.#backlog.add({ job, opId, resolve: resolve as (result: unknown) => void, reject, attempts: 0 });
+      this.#backlog.add({ job, opId, resolve: resolve as (result: unknown) => void, reject, attempts: 0, cuts: 0 });
       this.#wake();
     });
   }
@@ -211,6 +213,8 @@ export class Committer {
     const { queued, outcome, failed, writes, merges, index, basis } = planned;
     const own = index === undefined ? 0 : revisions[index];
     if (own instanceof ContextError) {
+      // It has not happened, and may have more luck on another connection.
+      if (own.code === "UNAVAILABLE" && ++queued.cuts < MOST_CUTS) return false;
       this.#counters.refuse(own.code);
       queued.reject(own);
       return true;

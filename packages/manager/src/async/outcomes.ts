@@ -3,8 +3,12 @@
 import type { Eventually } from "../cursor.ts";
 import { type CommitOutcome, type Engine, settle, type Transaction } from "../engine.ts";
 import { ContextError } from "../errors.ts";
+import { unavailable } from "./reading.ts";
 
-/** Of a transaction; `undefined` for one that did not happen, an error for one that may have. */
+/**
+ * Of a transaction; `undefined` for one that was a mismatch, INDETERMINATE for one that may have happened, UNAVAILABLE for one
+ * that was cut off and has not.
+ */
 export type Revision = number | undefined | ContextError;
 
 const CHANGES_AT_ONCE = 1_000;
@@ -35,7 +39,7 @@ async function revisionsInDoubt(
   const revisions = outcomes.map((outcome, index): Revision => {
     if (outcome.kind !== "indeterminate") return outcome.kind === "ok" ? outcome.revision : undefined;
     const { opId: operationId, writes } = transactions[index] as Transaction;
-    if (found !== undefined) return found.get(operationId);
+    if (found !== undefined) return found.get(operationId) ?? unavailable(outcome.cause);
     const unknown = new ContextError("INDETERMINATE", { contextIds: writes.map(({ id }) => id), operationId });
     unknown.cause = outcome.cause;
     return unknown;

@@ -36,6 +36,8 @@ export interface Queued {
   readonly resolve: (result: unknown) => void;
   readonly reject: (reason: unknown) => void;
   attempts: number;
+  /** How many of them were cut off, and did not happen. */
+  cuts: number;
 }
 
 /** A queued job with what came of planning it. */

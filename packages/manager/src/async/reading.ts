@@ -27,8 +27,11 @@ export function readingOf(engine: Engine, checkOpen: () => void): Reading {
 
 /** What an engine rejects with that is not of this package, tells that it cannot be reached. */
 export function asUnavailable(error: unknown): unknown {
-  if (error instanceof ContextError) return error;
-  const failure = new ContextError("UNAVAILABLE", { reason: error instanceof Error ? error.message : String(error) });
-  failure.cause = error;
+  return error instanceof ContextError ? error : unavailable(error);
+}
+
+export function unavailable(cause: unknown): ContextError {
+  const failure = new ContextError("UNAVAILABLE", { reason: cause instanceof Error ? cause.message : String(cause) });
+  failure.cause = cause;
   return failure;
 }
