@@ -103,7 +103,7 @@ export class RedisEngine implements Engine {
     this.#connection = server.connect({
       onConnect: (send) => this.#prepare(send),
       onMessage: (message) => this.#announcer.announce(Number(message)),
-      onReconnect: () => this.#announcer.wake(),
+      onListening: () => this.#announcer.wake(),
     });
   }
 

@@ -1,10 +1,11 @@
 /**
- * One connection at a time to one server, made again after a cut. It never sends a command a second time of which it is
- * not known that the first did not arrive, except commands that only read.
+ * One connection at a time to one server, made again after a cut, and beside it one for messages. It never sends a command a
+ * second time of which it is not known that the first did not arrive, except commands that only read.
  */
 
 import { ContextError } from "../../errors.ts";
 import type { RedisClient, RedisDriver, RedisOptions } from "./driver.ts";
+import { Ear } from "./ear.ts";
 import { Silence } from "./silence.ts";
 
 export type Command = readonly string[];
@@ -19,15 +20,17 @@ export interface ConnectionHooks {
   /** Runs on each new connection before anything else does. */
   onConnect(send: (command: Command) => Promise<unknown>): Promise<void>;
   onMessage(message: string): void;
-  /** A connection is there again: what was announced meanwhile has not been heard. */
-  onReconnect(): void;
+  /** Messages are heard from now on: what was announced before has not been. */
+  onListening(): void;
 }
 
 interface Live {
   readonly client: RedisClient;
+  /** Where the client is connected to. */
+  readonly options: RedisOptions;
   /** Half-open: what was sent gets no answer, and nothing says why. All on this connection fare the same. */
   readonly silence: Silence;
-  isSubscribed: boolean;
+  ear?: Ear;
 }
 
 const FIRST_PAUSE_MS = 20;
@@ -93,7 +96,7 @@ export class Connection {
   listen(): void {
     if (this.#wantsMessages) return;
     this.#wantsMessages = true;
-    if (this.#live !== undefined) void this.#subscribe(this.#live);
+    if (this.#live !== undefined) this.#hear(this.#live);
   }
 
   async close(): Promise<void> {
@@ -192,7 +195,6 @@ export class Connection {
       try {
         await this.#connect();
         this.#reconnecting = undefined;
-        this.#hooks.onReconnect();
         return;
       } catch (error) {
         this.#lastFailure = error;
@@ -211,11 +213,12 @@ export class Connection {
   }
 
   async #connect(moves = 0): Promise<void> {
-    const client = this.#driver.createClient(this.#options);
+    const options = this.#options;
+    const client = this.#driver.createClient(options);
     const silence = new Silence(this.#timeoutMs, () => {
       this.#lost(live, new Error(`no answer within ${this.#timeoutMs} ms`));
     });
-    const live: Live = { client, silence, isSubscribed: false };
+    const live: Live = { client, options, silence };
     const onEnd = (reason?: unknown): void => this.#lost(live, reason);
     for (const event of ["error", "end", "terminated"] as const) client.on(event, onEnd);
     // The driver's own limit is for the socket alone: the server may accept and then say nothing.
@@ -225,7 +228,7 @@ export class Connection {
       await this.#hooks.onConnect((command) => client.sendCommand(command));
       if (this.#isClosed) throw new Error("closed");
       this.#live = live;
-      if (this.#wantsMessages) void this.#subscribe(live);
+      if (this.#wantsMessages) this.#hear(live);
     } catch (error) {
       client.destroy();
       if (this.#follow(error) && moves < MOST_MOVES) return await this.#connect(moves + 1);
@@ -237,14 +240,14 @@ export class Connection {
     }
   }
 
-  async #subscribe(live: Live): Promise<void> {
-    if (live.isSubscribed) return;
-    live.isSubscribed = true;
-    try {
-      await live.client.subscribe(this.#channel, (message) => this.#hooks.onMessage(message));
-    } catch {
-      // Cut, or not allowed: the log is looked at from time to time anyway.
-    }
+  /** As long as the other connection lives: only there is it noticed that the server has gone silent. */
+  #hear(live: Live): void {
+    live.ear = new Ear(() => this.#driver.createClient(live.options), {
+      channel: this.#channel,
+      timeoutMs: this.#timeoutMs,
+      onMessage: (message) => this.#hooks.onMessage(message),
+      onListening: () => this.#hooks.onListening(),
+    });
   }
 
   /** A connection that is gone fails all that was sent on it; a new one is sought. */
@@ -259,6 +262,7 @@ export class Connection {
   #drop(live: Live | undefined): void {
     if (live === this.#live) this.#live = undefined;
     live?.silence.stop();
+    live?.ear?.close();
     live?.client.destroy();
   }
 
