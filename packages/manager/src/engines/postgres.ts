@@ -28,6 +28,11 @@ import { type Statements, statements } from "./postgres/statements.ts";
 
 /** Where others write too, to try first and to be told no is a round trip more. */
 const BUSY_COMMITS = 64;
+/**
+ * A row of the log about more contexts is brought into the tables at once: until then it is taken apart anew for each of them
+ * that is read (measured: 2,000 are listed in 3.8 s, and then in 17 ms).
+ */
+const LARGE_BATCH = 512;
 /** So many are told apart: what follows is exact as well. */
 const MARKS = 2 ** 52;
 
@@ -240,7 +245,12 @@ export class PostgresEngine implements Engine {
     if (isHeard === undefined) return { answer: { kind: "found", revisions: numbers.split(",").map(Number) } };
     const base = Number(numbers);
     const stamp = batch.count === 0 ? undefined : { revision: base + batch.count, mark };
-    return { answer: { kind: "done", base }, stamp, isHeard: isHeard === "1", isDue: isDue === "1" };
+    return {
+      answer: { kind: "done", base },
+      stamp,
+      isHeard: isHeard === "1",
+      isDue: isDue === "1" || batch.steps.length > LARGE_BATCH,
+    };
   }
 
   /** @param prepared - what does the same where nothing is in its way. */

@@ -371,6 +371,20 @@ describe.skipIf(found === undefined)("what is in the log alone", { timeout: 60_0
       .toBe(3);
   });
 
+  it("is followed by the tables at once where it is about very many contexts, since each would be looked for in all of it", async () => {
+    const schema = newSchema();
+    const ids = Array.from({ length: 1_000 }, (_, n) => `context-${n}`);
+    const creator = await open(schema);
+    await creator.commit([transactionOf(...ids.map((id) => creates(entryOf(id))))]);
+    await expect.poll(() => counters(schema)).toMatchObject({ head: 1, folded: 1 });
+    await creator.close(); // or it might still be at it
+    const engine = await open(schema);
+    const { entries } = await engine.load(ids);
+    await engine.commit([transactionOf(...entries.map((entry) => replaces(nextOf(entry as Entry), 1)))]);
+    await expect.poll(() => counters(schema)).toEqual({ head: 2, folded: 2, unfolded: 0 });
+    expect((await listed(engine, "", 1_000)).every(({ revision }) => revision === 2)).toBe(true);
+  });
+
   it("is compressed, where the server can do so fast", async () => {
     const schema = newSchema();
     const engine = await open(schema);
