@@ -18,7 +18,10 @@ export interface BlameLine {
   readonly note: string | null;
   /** When that version was written. */
   readonly writtenAt: Date;
-  /** The value is older than the history: it was there already in this version, the oldest that is kept. */
+  /**
+   * The value is older than the history: it was there already in this version, the oldest that is kept, or the first behind
+   * one that is missing.
+   */
   readonly orEarlier: boolean;
 }
 
@@ -31,9 +34,16 @@ interface State {
 /** @param versions - oldest first, the present one last. */
 export function blame(versions: readonly Entry[]): BlameLine[] {
   const lines: BlameLine[] = [];
-  const states = versions.map((entry) => ({ entry, value: expose(entry) }));
+  const states = unbroken(versions).map((entry) => ({ entry, value: expose(entry) }));
   if (states.length > 0) collect(states, "", [], lines);
   return lines;
+}
+
+/** The last of them that follow one another: who wrote what is there behind a gap, may be in the gap. */
+function unbroken(versions: readonly Entry[]): readonly Entry[] {
+  let first = versions.length - 1;
+  while (first > 0 && Number(versions[first]?.version) - Number(versions[first - 1]?.version) === 1) first -= 1;
+  return versions.slice(Math.max(first, 0));
 }
 
 /** Shallow data may lead back to its own parents: the way round ends there. */

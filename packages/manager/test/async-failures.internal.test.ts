@@ -3,6 +3,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { systemClock } from "../src/clock.ts";
 import type { CommitOutcome, Engine, Transaction } from "../src/engine.ts";
+import type { Entry } from "../src/entry.ts";
 import { MemoryEngine } from "../src/engines/memory.ts";
 import { type AsyncAgent, type AsyncSharedContextManager, managerOver } from "../src/index.ts";
 import { refusalOf } from "./support.ts";
@@ -101,6 +102,27 @@ describe("a commit that is cut off every time", () => {
     expect((await fragile.stats()).refusals.UNAVAILABLE).toBe(1);
     await fragile.create("a", {});
     expect(await fragile.listContexts()).toEqual(["a"]);
+  });
+});
+
+describe("a history that has lost a version", () => {
+  /** As where another process keeps fewer versions, or the storage has evicted one. */
+  class Forgetful extends MemoryEngine {
+    override async history(id: string): Promise<Entry[]> {
+      return (await super.history(id)).filter(({ version }) => version !== "2");
+    }
+  }
+
+  it("blames nobody for what was written in it: all that is known is that it was there after that", async () => {
+    await using forgetful = await managerOver(new Forgetful(systemClock, { historyLimit: 8, changeLogLimit: 1_000 }));
+    await forgetful.agent("ann").create("a", { budget: 100, step: 1 });
+    await forgetful.agent("bob").patch("a", { budget: 10 });
+    await forgetful.agent("cyd").patch("a", { step: 2 });
+    await forgetful.agent("dan").patch("a", { step: 3 });
+    expect(await forgetful.blame("a")).toMatchObject([
+      { path: "/budget", version: "3", orEarlier: true },
+      { path: "/step", version: "4", agentId: "dan", orEarlier: false },
+    ]);
   });
 });
 
