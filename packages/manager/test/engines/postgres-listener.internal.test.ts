@@ -1,12 +1,15 @@
 /** What the listener does where a proxy pools transactions, shown without one. */
 
-import { afterEach, expect, it } from "vitest";
+import { afterEach, expect, it, vi } from "vitest";
 import type { Connections } from "../../src/engines/postgres/connection.ts";
 import type { Statement } from "../../src/engines/postgres/driver.ts";
 import { Listener } from "../../src/engines/postgres/listener.ts";
 
 let listener: Listener | undefined;
-afterEach(() => listener?.close());
+afterEach(() => {
+  listener?.close();
+  vi.useRealTimers();
+});
 
 /** A client whose connection is served by one process, and which was told of another. */
 function listen(told: number, serving: number): { statements: string[]; wakes: () => number; commit: () => void } {
@@ -46,4 +49,16 @@ it("does not listen behind a proxy that pools transactions, and finds changes by
   commit();
   await expect.poll(() => wakes()).toBe(2);
   expect(statements).toEqual(["SELECT pg_backend_pid()"]);
+});
+
+it("mutant: finds nothing there if a notification is the only wake-up", async () => {
+  vi.useFakeTimers({ toFake: ["setTimeout"] }); // the time for a look never comes
+  const { wakes, commit } = listen(7, 8);
+  const pass = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
+  commit();
+  for (let turn = 0; turn < 100; turn++) await pass();
+  expect(wakes()).toBe(0);
+  vi.advanceTimersByTime(60_000);
+  for (let turn = 0; turn < 100 && wakes() === 0; turn++) await pass();
+  expect(wakes(), "with it").toBe(1);
 });

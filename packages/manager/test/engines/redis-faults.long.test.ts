@@ -1,7 +1,7 @@
 /** Connections that are slow, cut or half-open: nothing is applied twice, nothing hangs, and watchers miss nothing. */
 
 import { type AsyncSharedContextManager, type Change, isContextError } from "shared-context-manager";
-import { afterAll, afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Transaction } from "../../src/engine.ts";
 import type * as RedisModule from "../../src/engines/redis.ts";
 import type { RedisDriver } from "../../src/engines/redis/driver.ts";
@@ -19,6 +19,8 @@ const SCRIPT = /EVAL/;
 const TIMEOUT_MS = 1_000;
 /** A timeout and a connection after it; what takes longer hangs. */
 const SOON_MS = 3 * TIMEOUT_MS;
+/** How often the log is looked at. */
+const LOOK_MS = 250;
 
 describe.skipIf(found === undefined)("redis behind a bad network", () => {
   if (found === undefined) return;
@@ -300,6 +302,20 @@ describe.skipIf(found === undefined)("redis behind a bad network", () => {
       await pause(2 * TIMEOUT_MS); // long idle
       await writer.create("over", {});
       expect(await revisionsOf(seen)).toEqual(upTo(2));
+    });
+
+    it("mutant: would hear of nothing then, if a message were the only wake-up", async () => {
+      const watcher = await unaffected(new Clients().driver({ hears: false }));
+      const writer = await unaffected();
+      const looking = vi.spyOn(globalThis, "setInterval").mockReturnValue(undefined as never);
+      const { seen } = await watching(watcher);
+      expect(looking).toHaveBeenCalled();
+      looking.mockRestore();
+      await writer.create("over", {});
+      const silence = pause(4 * LOOK_MS).then(() => "silence");
+      expect(await Promise.race([seen, silence])).toBe("silence");
+      await watcher.close();
+      await seen.catch(() => undefined);
     });
   });
 
