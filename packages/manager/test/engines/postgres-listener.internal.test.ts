@@ -54,7 +54,11 @@ it("does not listen behind a proxy that pools transactions, and finds changes by
 it("mutant: finds nothing there if a notification is the only wake-up", async () => {
   vi.useFakeTimers({ toFake: ["setTimeout"] }); // the time for a look never comes
   const { wakes, commit } = listen(7, 8);
-  const pass = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
+  const pass = async (): Promise<void> => {
+    await new Promise((resolve) => {
+      setImmediate(resolve);
+    });
+  };
   commit();
   for (let turn = 0; turn < 100; turn++) await pass();
   expect(wakes()).toBe(0);
