@@ -15,7 +15,7 @@ const contexts = await Promise.all(
   Array.from({ length: Number(inFlight) }, (_, index) => manager.create(`${name}-${index}`, twoKeys(index))),
 );
 await updates(WARM_UP_MS);
-process.on("message", (forMs) => void updates(Number(forMs)).then((done) => process.send?.(done)));
+process.on("message", async (forMs) => process.send?.(await updates(Number(forMs))));
 process.on("disconnect", () => void manager.close());
 process.send?.("ready");
 
