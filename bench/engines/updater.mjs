@@ -15,9 +15,14 @@ const contexts = await Promise.all(
   Array.from({ length: Number(inFlight) }, (_, index) => manager.create(`${name}-${index}`, twoKeys(index))),
 );
 await updates(WARM_UP_MS);
-process.on("message", async (forMs) => process.send?.(await updates(Number(forMs))));
+process.on("message", (forMs) => void answer(Number(forMs)));
 process.on("disconnect", () => void manager.close());
 process.send?.("ready");
+
+/** @param {number} forMs */
+async function answer(forMs) {
+  process.send?.(await updates(forMs));
+}
 
 /**
  * @param {number} forMs
