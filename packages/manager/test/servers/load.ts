@@ -81,6 +81,8 @@ export class Worker {
         () => lease.release(),
         () => ({ states: {} }),
       );
+      // Between managers whoever comes first gets a free lock, and that is the one who has just let it go.
+      await sleep(PAUSE_MS);
     }
   }
 
