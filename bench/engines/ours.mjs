@@ -6,6 +6,7 @@
 import { openManager } from "shared-context-manager";
 import { shuffled } from "../harness/walk.mjs";
 import { twoKeys } from "../payloads.mjs";
+import { timedAfter } from "./timed.mjs";
 
 export const IN_FLIGHT = 64;
 /** Of so many contexts, all are known from the beginning. */
@@ -94,17 +95,14 @@ export function updates(url, contexts) {
 export function updatesOfRead(url, contexts) {
   return {
     setUp: async () => opened(await url(), contexts),
-    async round(state, count) {
-      let elapsed = 0n;
-      for (let done = 0; done < count; done++) {
+    round(state, count) {
+      const read = async () => {
         const at = next(state);
         const context = await state.manager.get(state.ids[at] ?? "");
         state.versions[at] = context?.version ?? "";
-        const started = process.hrtime.bigint();
-        await update(state, at, done);
-        elapsed += process.hrtime.bigint() - started;
-      }
-      return Number(elapsed);
+        return at;
+      };
+      return timedAfter(count, read, (at, done) => update(state, at, done));
     },
     tearDown: closed,
   };

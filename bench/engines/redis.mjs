@@ -17,6 +17,7 @@ import {
   updatesOfRead,
   updatesTogether,
 } from "./ours.mjs";
+import { timedAfter } from "./timed.mjs";
 
 const OURS = "this package";
 const BARE = "bare script calls";
@@ -188,16 +189,13 @@ async function readBare({ client, ids }, at) {
 function bareUpdates(connect, contexts, isRead = false) {
   return {
     setUp: () => filled(connect, contexts),
-    async round(state, count) {
-      let elapsed = 0n;
-      for (let done = 0; done < count; done++) {
-        const at = (state.at = (state.at + 1) % contexts);
-        if (isRead) await readBare(state, at);
-        const started = process.hrtime.bigint();
-        await updateBare(state, at, done);
-        elapsed += process.hrtime.bigint() - started;
-      }
-      return Number(elapsed);
+    round(state, count) {
+      const next = async () => {
+        state.at = (state.at + 1) % contexts;
+        if (isRead) await readBare(state, state.at);
+        return state.at;
+      };
+      return timedAfter(count, next, (at, done) => updateBare(state, at, done));
     },
     tearDown: closed,
   };
